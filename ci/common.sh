@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# What the scripts here share once they have set `root`: where packages are found, which compiler has a sanitizer, and
+# how a build folder is configured and built. Sourced, never run.
+
+: "${root:?is set by the script that sources this}"
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+say() {
+    printf '\n=== %s\n' "$*"
+}
+
+# Homebrew keeps APR out of the usual places.
+if have brew; then
+    for keg in apr apr-util; do
+        PKG_CONFIG_PATH="$(brew --prefix "$keg")/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
+    done
+    export PKG_CONFIG_PATH
+fi
+
+# cxx_of COMPILER: the C++ compiler that belongs to a C compiler.
+cxx_of() {
+    case $1 in
+    *clang) echo "$1++" ;;
+    *gcc) echo "${1%gcc}g++" ;;
+    *) echo c++ ;;
+    esac
+}
+
+# sanitizing_compiler SANITIZERS: the first C compiler whose programs both link and run with them.
+sanitizing_compiler() {
+    probe=$(mktemp -d)
+    echo 'int main(void) { return 0; }' >"$probe/probe.c"
+    found=
+    for compiler in gcc clang cc; do
+        if [ -z "$found" ] && have "$compiler" && have "$(cxx_of "$compiler")" &&
+            "$compiler" "-fsanitize=$1" "$probe/probe.c" -o "$probe/probe" 2>/dev/null &&
+            "$probe/probe" 2>/dev/null; then
+            found=$compiler
+        fi
+    done
+    rm -rf "$probe"
+    [ -n "$found" ] && echo "$found"
+}
+
+# build_in FOLDER [CMAKE-OPTION...]: configures and builds the project there.
+build_in() {
+    folder=$1
+    shift
+    if have ccache; then
+        set -- "$@" -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+    fi
+    # A folder keeps the generator that it was first configured with.
+    if have ninja && [ ! -e "$folder/CMakeCache.txt" ]; then
+        set -- "$@" -G Ninja
+    fi
+    cmake -S "$root" -B "$folder" "$@" && cmake --build "$folder" -j "$jobs"
+}

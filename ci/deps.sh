@@ -1,0 +1,112 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing, with apt, dnf, pacman, apk or brew: deps.sh [GROUP...], where the groups are build, test,
+# clang, asan, tsan, style (these six without arguments) and bench. Where there is none of these installers, or no right
+# to use it, it says what is missing and fails.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/ci/common.sh"
+
+# group | what shows that it is there | its package for apt, dnf, pacman, apk, brew ("-": none there)
+table='
+build | command cc          | build-essential | gcc                | base-devel | build-base   | -
+build | command c++         | build-essential | gcc-c++            | base-devel | build-base   | -
+build | command make        | build-essential | make               | base-devel | build-base   | -
+build | command cmake       | cmake           | cmake              | cmake      | cmake        | cmake
+build | command pkg-config  | pkg-config      | pkgconf-pkg-config | pkgconf    | pkgconf      | pkgconf
+build | module apr-1        | libapr1-dev     | apr-devel          | apr        | apr-dev      | apr
+build | module apr-util-1   | libaprutil1-dev | apr-util-devel     | apr-util   | apr-util-dev | apr-util
+test  | module cunit        | libcunit1-dev   | CUnit-devel        | cunit      | cunit-dev    | cunit
+clang | command clang       | clang           | clang              | clang      | clang        | llvm
+clang | command clang++     | clang           | clang              | clang      | clang        | llvm
+asan  | sanitizer address   | gcc             | libasan            | gcc        | compiler-rt  | -
+asan  | sanitizer undefined | gcc             | libubsan           | gcc        | compiler-rt  | -
+tsan  | sanitizer thread    | gcc             | libtsan            | gcc        | compiler-rt  | -
+style | command python3     | python3         | python3            | python     | python3      | python3
+style | command shellcheck  | shellcheck      | ShellCheck         | shellcheck | shellcheck   | shellcheck
+bench | module libuv        | libuv1-dev      | libuv-devel        | libuv      | libuv-dev    | libuv
+bench | header asio.hpp     | libasio-dev     | asio-devel         | asio       | asio-dev     | asio
+bench | header ev.h         | libev-dev       | libev-devel        | libev      | libev-dev    | libev
+bench | module libevent     | libevent-dev    | libevent-devel     | libevent   | libevent-dev | libevent
+bench | command python3     | python3         | python3            | python     | python3      | python3
+'
+groups=" ${*:-build test clang asan tsan style} "
+
+is_there() {
+    case $1 in
+    command) have "$2" ;;
+    module) have pkg-config && pkg-config --exists "$2" ;;
+    header) have c++ && echo "#include <$2>" | c++ -x c++ -std=c++17 -fsyntax-only - 2>/dev/null ;;
+    sanitizer) sanitizing_compiler "$2" >/dev/null ;;
+    esac
+}
+
+# Prints "what: package" for each row of the asked groups that is not there.
+missing() {
+    echo "$table" | while read -r group _ kind name _ apt _ dnf _ pacman _ apk _ brew; do
+        case $groups in *" ${group:-|} "*) ;; *) continue ;; esac
+        if is_there "$kind" "$name"; then
+            continue
+        fi
+        case $manager in
+        apt-get) package=$apt ;;
+        dnf) package=$dnf ;;
+        pacman) package=$pacman ;;
+        apk) package=$apk ;;
+        brew) package=$brew ;;
+        *) package=- ;;
+        esac
+        echo "$kind $name: $package"
+    done
+}
+
+find_manager() {
+    for candidate in apt-get dnf pacman apk brew; do
+        if have "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
+# Homebrew refuses root; all others need it.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        echo "deps.sh: neither root nor sudo: cannot run $*" >&2
+        return 1
+    fi
+}
+
+install_packages() {
+    case $manager in
+    apt-get)
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+        ;;
+    dnf) as_root dnf install -y "$@" ;;
+    pacman) as_root pacman -Sy --noconfirm --needed "$@" ;;
+    apk) as_root apk add "$@" ;;
+    brew) brew install "$@" ;;
+    esac
+}
+
+manager=$(find_manager)
+lacking=$(missing)
+if [ -z "$lacking" ]; then
+    exit 0
+fi
+packages=$(echo "$lacking" | sed -n 's/.*: \([^-].*\)$/\1/p' | sort -u)
+if [ -n "$packages" ]; then
+    # shellcheck disable=SC2086 # one word per package on purpose
+    install_packages $packages </dev/null || true
+    lacking=$(missing)
+fi
+if [ -n "$lacking" ]; then
+    echo "deps.sh: still missing${manager:+ (package for $manager)}:" >&2
+    echo "$lacking" | sed 's/^/  /; s/: -$//' >&2
+    exit 1
+fi

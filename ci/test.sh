@@ -1,0 +1,111 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds and tests the project, installing what that needs: test.sh [LANE], each lane in its own folder build/LANE.
+#
+#     native   gcc, or the system's compiler where there is no gcc (without an argument)
+#     clang    the same suite, built by clang
+#     asan     AddressSanitizer with leak detection, and UndefinedBehaviorSanitizer
+#     tsan     ThreadSanitizer
+#     style    the rules that a script can check, and shellcheck
+#     all      each of these, one after the other
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/ci/common.sh"
+lanes="style native clang asan tsan"
+
+# run_suite LANE COMPILER [CMAKE-OPTION...]
+run_suite() {
+    lane_folder=$root/build/$1
+    CC=$2
+    CXX=$(cxx_of "$2")
+    export CC CXX
+    shift 2
+    build_in "$lane_folder" -DFERRY_WERROR=ON "$@" &&
+        cd "$lane_folder" && ctest --output-on-failure --no-tests=error -j 2
+}
+
+# run_sanitized LANE SANITIZERS [CMAKE-OPTION...]: a lane for which no compiler is found has failed.
+run_sanitized() {
+    if ! sanitizer_compiler=$(sanitizing_compiler "$2"); then
+        echo "test.sh: no compiler here builds programs that run with -fsanitize=$2" >&2
+        return 1
+    fi
+    lane=$1
+    sanitizers=$2
+    shift 2
+    run_suite "$lane" "$sanitizer_compiler" -DFERRY_SANITIZE="$sanitizers" "$@"
+}
+
+native_compiler() {
+    if have gcc; then
+        echo gcc
+    else
+        echo cc
+    fi
+}
+
+run_lane() {
+    say "lane $1"
+    case $1 in
+    native)
+        "$root/ci/deps.sh" build test && run_suite native "$(native_compiler)"
+        ;;
+    clang)
+        "$root/ci/deps.sh" build test clang && run_suite clang clang
+        ;;
+    asan)
+        export ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
+        export UBSAN_OPTIONS="print_stacktrace=1"
+        "$root/ci/deps.sh" build test asan && run_sanitized asan address,undefined -DFERRY_SLAB=OFF
+        ;;
+    tsan)
+        export TSAN_OPTIONS="second_deadlock_stack=1:die_after_fork=0"
+        "$root/ci/deps.sh" build test tsan && run_sanitized tsan thread
+        ;;
+    style)
+        "$root/ci/deps.sh" style && "$root/ci/style.sh"
+        ;;
+    esac
+}
+
+# The lines with which the lane's runner closed.
+closing_lines() {
+    grep -E '% tests passed|^[a-z]+: [0-9]+ passed, [0-9]+ failed' "$1" || echo "no closing line"
+}
+
+run_all() {
+    mkdir -p "$root/build"
+    passed=0
+    failed=0
+    verdicts=
+    for lane in $lanes; do
+        log=$root/build/$lane.log
+        { "$root/ci/test.sh" "$lane" 2>&1 && echo passed >"$log.verdict" || echo FAILED >"$log.verdict"; } | tee "$log"
+        verdict=$(cat "$log.verdict")
+        rm -f "$log.verdict"
+        case $verdict in
+        passed) passed=$((passed + 1)) ;;
+        *) failed=$((failed + 1)) ;;
+        esac
+        verdicts="$verdicts$(printf '%-7s %s: %s' "$verdict" "$lane" "$(closing_lines "$log" | tail -n 1)")
+"
+    done
+    say "every lane"
+    printf '%s\nlanes: %d passed, %d failed\n' "$verdicts" "$passed" "$failed"
+    [ "$failed" -eq 0 ]
+}
+
+lane=${1:-native}
+case " $lanes all " in
+*" $lane "*) ;;
+*)
+    echo "test.sh: there is no lane '$lane'; the lanes are: $lanes all" >&2
+    exit 2
+    ;;
+esac
+cd "$root"
+if [ "$lane" = all ]; then
+    run_all
+else
+    run_lane "$lane"
+fi

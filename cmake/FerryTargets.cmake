@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# How every target of the project is compiled: language standards, warnings, sanitizers, and the definitions that shape
+# internal headers. It decides nothing about which targets there are.
+
+set(ferry_warnings -Wall -Wextra -Wshadow -Wconversion -pedantic $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>)
+
+# Internal headers are named from src/ ("loop/loop.h"); the port's native.h alone is found by its own name.
+set(ferry_internal_includes "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/src/${ferry_port}")
+
+# ferry_compile_options(target): the project's own standard, for whatever is built here.
+function(ferry_compile_options target)
+    set_target_properties(${target} PROPERTIES
+        C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF
+        CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
+        C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    if(NOT MSVC)
+        target_compile_options(${target} PRIVATE ${ferry_warnings} $<$<BOOL:${FERRY_WERROR}>:-Werror>)
+    endif()
+    if(NOT FERRY_SLAB)
+        target_compile_definitions(${target} PRIVATE FY_SLAB_OFF=1)
+    endif()
+    if(FERRY_SANITIZE)
+        target_compile_options(${target} PRIVATE
+            -fsanitize=${FERRY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+        target_link_options(${target} PRIVATE -fsanitize=${FERRY_SANITIZE})
+    endif()
+endfunction()
+
+# ferry_library(target kind): one form of the library, from the sources in ferry_sources.
+function(ferry_library target kind)
+    add_library(${target} ${kind} ${ferry_sources})
+    add_library(ferry::${target} ALIAS ${target})
+    ferry_compile_options(${target})
+    target_compile_definitions(${target} PRIVATE FERRY_BUILDING)
+    target_include_directories(${target}
+        PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+        PRIVATE ${ferry_internal_includes})
+    target_link_libraries(${target} PRIVATE PkgConfig::FERRY_APR Threads::Threads)
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All of Ferry's C face in one include. */
+#ifndef FERRY_H
+#define FERRY_H
+
+#include "ferry/base.h"
+#include "ferry/loop.h"
+#include "ferry/future.h"
+#include "ferry/job.h"
+#include "ferry/executor.h"
+
+#endif

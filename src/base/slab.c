@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a slab gets its chunks: small at first, so that a short-lived loop costs little, then ever larger. */
+#include "base/slab.h"
+
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+enum { FIRST_CHUNK_BYTES = 2048, LARGEST_CHUNK_BYTES = 256 * 1024, CELL_ALIGNMENT = 64 };
+
+struct fy_slab_chunk {
+    fy_slab_chunk *next;
+    fy_slab_chunk *previous;
+    char *cells;
+    char *end;
+};
+
+void fy_slab_init(fy_slab *slab, size_t cell_size) {
+    FY_ASSERT(cell_size % 16 == 0);
+    *slab = (fy_slab){.cell_size = cell_size};
+}
+
+void fy_slab_fini(fy_slab *slab) {
+    while (slab->chunks) {
+        fy_slab_chunk *chunk = slab->chunks;
+        slab->chunks = chunk->next;
+        fy_free(chunk);
+    }
+    fy_slab_init(slab, slab->cell_size);
+}
+
+#ifdef FY_SLAB_OFF
+
+void *fy_slab_alloc_slow(fy_slab *slab) {
+    fy_slab_chunk *chunk = fy_malloc(sizeof *chunk + slab->cell_size);
+    if (!chunk)
+        return NULL;
+    *chunk = (fy_slab_chunk){.next = slab->chunks, .cells = (char *)(chunk + 1)};
+    if (chunk->next)
+        chunk->next->previous = chunk;
+    slab->chunks = chunk;
+    slab->live++;
+    return chunk->cells;
+}
+
+void fy_slab_free_slow(fy_slab *slab, void *cell) {
+    fy_slab_chunk *chunk = (fy_slab_chunk *)cell - 1;
+    if (chunk->next)
+        chunk->next->previous = chunk->previous;
+    if (chunk->previous)
+        chunk->previous->next = chunk->next;
+    else
+        slab->chunks = chunk->next;
+    slab->live--;
+    fy_free(chunk);
+}
+
+void fy_slab_walk(const fy_slab *slab, void (*visit)(void *cell, void *arg), void *arg) {
+    for (fy_slab_chunk *chunk = slab->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        visit(chunk->cells, arg);
+    }
+}
+
+#else
+
+void *fy_slab_alloc_slow(fy_slab *slab) {
+    size_t bytes = slab->chunks ? (size_t)(slab->chunks->end - (char *)slab->chunks) * 2 : FIRST_CHUNK_BYTES;
+    if (bytes > LARGEST_CHUNK_BYTES)
+        bytes = LARGEST_CHUNK_BYTES;
+    fy_slab_chunk *chunk = fy_malloc(bytes);
+    if (!chunk)
+        return NULL;
+    /* Cells start on a cache line, so that one of 64 bytes never lies across two. */
+    uintptr_t first = ((uintptr_t)(chunk + 1) + CELL_ALIGNMENT - 1) / CELL_ALIGNMENT * CELL_ALIGNMENT;
+    size_t count = ((uintptr_t)chunk + bytes - first) / slab->cell_size;
+    *chunk = (fy_slab_chunk){.next = slab->chunks, .cells = (char *)first, .end = (char *)chunk + bytes};
+    slab->chunks = chunk;
+    slab->fresh = chunk->cells;
+    slab->fresh_end = chunk->cells + count * slab->cell_size;
+    return fy_slab_alloc(slab);
+}
+
+void fy_slab_free_slow(fy_slab *slab, void *cell) {
+    fy_slab_free(slab, cell);
+}
+
+void fy_slab_walk(const fy_slab *slab, void (*visit)(void *cell, void *arg), void *arg) {
+    for (const fy_slab_chunk *chunk = slab->chunks; chunk; chunk = chunk->next) {
+        const char *end = chunk == slab->chunks ? slab->fresh : chunk->end;
+        for (char *cell = chunk->cells; cell + slab->cell_size <= end; cell += slab->cell_size)
+            visit(cell, arg);
+    }
+}
+
+#endif

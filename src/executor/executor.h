@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every executor begins with, and what each kind of them supplies. */
+#ifndef FERRY_EXECUTOR_EXECUTOR_H
+#define FERRY_EXECUTOR_EXECUTOR_H
+
+#include "executor/job.h"
+
+typedef struct fy_executor_ops {
+    const char *name;
+
+    /* Takes the executor's reference of the job, or refuses it untouched. `loop` is set on a running or idle loop's own
+     * thread: then it must not block, and may hold the job back until the end of the turn.
+     * Returns: as ferry_executor_submit. */
+    ferry_status (*submit)(ferry_executor *executor, ferry_job *job, ferry_loop *loop_or_null);
+
+    /* One of its pending jobs was cancelled just now. Quick, calls nobody: the cancel lock is held. May be NULL. */
+    void (*note_cancelled)(ferry_executor *executor);
+
+    /* The same without any lock, for user code. May be NULL. */
+    void (*cancel)(ferry_executor *executor, ferry_job *job);
+
+    ferry_status (*shutdown)(ferry_executor *executor, bool wait, bool cancel_futures, int64_t timeout_us);
+
+    /* A thread that runs one of its jobs is about to wait for another one of them that is still pending.
+     * Returns: 0 (wait, or it is done by now), FERRY_EDEADLK. May be NULL. */
+    ferry_status (*before_wait)(ferry_executor *executor, ferry_job *job);
+
+    /* These three may be NULL. */
+    void (*stats)(ferry_executor *executor, ferry_executor_stats *ret_stats);
+    size_t (*describe)(ferry_executor *executor, char *buffer, size_t size);
+    void (*cancel_running)(ferry_executor *executor);
+
+    /* The last reference is gone. */
+    void (*destroy)(ferry_executor *executor);
+} fy_executor_ops;
+
+struct ferry_executor {
+    const fy_executor_ops *ops;
+    _Atomic size_t refs;
+    unsigned fork_generation;
+    _Atomic uint64_t rejected;
+};
+
+/* One reference. Opens the lots as well. Returns: 0, APR_ENOMEM, or an OS code. */
+ferry_status fy_executor_init(ferry_executor *executor, const fy_executor_ops *ops);
+
+/* Why nothing can be submitted: 0, APR_EINVAL (NULL), FERRY_EFORKED. */
+ferry_status fy_executor_check(const ferry_executor *executor);
+
+/* Submits; counts a refusal. */
+ferry_status fy_executor_submit_job(ferry_executor *executor, ferry_job *job, ferry_loop *loop_or_null);
+
+/* fy_job_request_cancel, and lets the executor of a job that was pending know. */
+uint32_t fy_executor_cancel(ferry_job *job);
+
+/* To be called between an executor's last touch of its jobs and the freeing of its memory: returns when no cancel that
+ * found one of them pending is still about to note it. */
+void fy_executor_settle_cancels(void);
+
+extern const fy_executor_ops fy_thread_pool_ops;
+
+/* default_executor.c: the loop's default executor (borrowed), made if need be. */
+ferry_status fy_default_executor_get(ferry_loop *loop, ferry_executor **ret_executor);
+
+/* bridge.c: hangs this floor on a loop, once. */
+void fy_bridge_attach(ferry_loop *loop);
+
+/* bridge.c: an async job that no queue holds: whoever has it claims it, and finishes it from any thread. The future is the
+ * caller's reference. Returns: 0, APR_ENOMEM. */
+ferry_status fy_async_create_bare(ferry_loop *loop, const char *origin, ferry_job **ret_job, ferry_future **ret_future);
+
+/* nested.c: what must be settled before this thread blocks for the job. Returns: 0 (wait, or it is done by now),
+ * FERRY_EDEADLK. On 0 `fy_nested_leave` must follow. */
+typedef struct fy_wait_record {
+    struct fy_wait_record *next;
+    const struct fy_frame *frames;
+    const ferry_job *waiting_for;
+    bool linked;
+} fy_wait_record;
+
+ferry_status fy_nested_enter(fy_wait_record *record, ferry_job *job);
+void fy_nested_leave(fy_wait_record *record);
+
+/* Whether this thread must not block: a loop is running on it. */
+bool fy_thread_must_not_block(void);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting for one job, and its done callbacks. */
+#include <apr_errno.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "executor/executor.h"
+#include "executor/lot.h"
+
+typedef struct done_callback {
+    fy_watcher watcher;
+    ferry_job_callback *callback;
+    void *arg;
+} done_callback;
+
+ferry_status ferry_job_wait(ferry_job *job, int64_t timeout_us) {
+    if (!job || timeout_us < 0)
+        return APR_EINVAL;
+    if (fy_job_state_is_done(fy_job_load_state(job)))
+        return 0;
+    if (!timeout_us)
+        return FERRY_ETIMEDOUT;
+    if (fy_lots_forked())
+        return FERRY_EFORKED;
+    if (fy_thread_must_not_block())
+        return FERRY_EDEADLK;
+    int64_t deadline_us = fy_deadline_after(timeout_us);
+    fy_wait_record record;
+    ferry_status status = fy_nested_enter(&record, job);
+    if (status)
+        return status;
+    status = fy_lot_wait(job, fy_job_state_is_done, deadline_us) ? 0 : FERRY_ETIMEDOUT;
+    fy_nested_leave(&record);
+    return status;
+}
+
+ferry_status ferry_job_result(ferry_job *job, int64_t timeout_us) {
+    ferry_status status = ferry_job_wait(job, timeout_us);
+    return status ? status : ferry_job_status(job);
+}
+
+void fy_job_call_back(fy_watcher *watcher) {
+    done_callback *self = FY_CONTAINER(watcher, done_callback, watcher);
+    ferry_job *job = watcher->job;
+    ferry_status status = self->callback(job, self->arg);
+    if (status) {
+        char text[256];
+        fprintf(stderr, "ferry: a done callback failed: %s; its job was made at %s\n",
+                ferry_strerror(status, text, sizeof text), job->origin);
+    }
+    fy_free(self);
+}
+
+ferry_status ferry_job_add_done_callback(ferry_job *job, ferry_job_callback *callback, void *arg) {
+    if (!job || !callback)
+        return APR_EINVAL;
+    done_callback *self = fy_malloc(sizeof *self);
+    if (!self)
+        return APR_ENOMEM;
+    *self = (done_callback){.callback = callback, .arg = arg};
+    if (!fy_lot_watch(job, &self->watcher))
+        fy_job_call_back(&self->watcher);
+    return 0;
+}

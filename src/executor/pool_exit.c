@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pools of the process, and what becomes of them when it exits: what was submitted is finished, nothing more is taken.
+ * The list belongs to the pools' lock. */
+#include <apr_errno.h>
+#include <stdlib.h>
+
+#include "executor/lot.h"
+#include "executor/threadpool.h"
+
+static fy_pool *pools;
+static unsigned pools_generation;
+static bool is_hooked;
+static _Atomic bool is_exiting;
+
+bool fy_process_is_exiting(void) {
+    return atomic_load_explicit(&is_exiting, memory_order_relaxed);
+}
+
+/* The first pool of this process, with a holder more, or NULL. One whose last holder is just leaving is passed over. */
+static fy_pool *hold_first(void) {
+    fy_mutex_lock(fy_pools_lock());
+    fy_pool *pool = pools;
+    while (pool) {
+        size_t holders = atomic_load(&pool->holders);
+        while (holders && !atomic_compare_exchange_weak(&pool->holders, &holders, holders + 1))
+            ;
+        if (holders && pool->threads_alive)
+            break;
+        fy_pool *next = pool->next_pool;
+        if (holders)
+            atomic_fetch_sub(&pool->holders, 1);
+        pool = next;
+    }
+    fy_mutex_unlock(fy_pools_lock());
+    return pool;
+}
+
+/* A worker that calls exit does not wait, since some pool may wait for it. */
+static void finish_pools(void) {
+    if (pools_generation != fy_fork_generation() || fy_frame_worker_view())
+        return;
+    atomic_store(&is_exiting, true);
+    for (fy_pool *pool; (pool = hold_first());) {
+        fy_pool_close(pool, false);
+        fy_pool_wait_gone(pool, FERRY_FOREVER);
+        fy_pool_release(pool);
+    }
+}
+
+ferry_status fy_pool_register(fy_pool *pool) {
+    ferry_status status = 0;
+    fy_mutex_lock(fy_pools_lock());
+    if (pools_generation != fy_fork_generation()) {
+        pools = NULL;
+        pools_generation = fy_fork_generation();
+    }
+    if (!is_hooked) {
+        status = atexit(finish_pools) ? APR_ENOMEM : 0;
+        is_hooked = !status;
+    }
+    if (!status) {
+        pool->next_pool = pools;
+        if (pools)
+            pools->previous_pool = pool;
+        pools = pool;
+    }
+    fy_mutex_unlock(fy_pools_lock());
+    return status;
+}
+
+void fy_pool_unregister(fy_pool *pool) {
+    if (pool->base.fork_generation != fy_fork_generation())
+        return;
+    fy_mutex_lock(fy_pools_lock());
+    if (pool->next_pool)
+        pool->next_pool->previous_pool = pool->previous_pool;
+    if (pool->previous_pool)
+        pool->previous_pool->next_pool = pool->next_pool;
+    else
+        pools = pool->next_pool;
+    fy_mutex_unlock(fy_pools_lock());
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread pool's making and ending as an object, and how a job gets into its queue. */
+#include "executor/threadpool.h"
+
+#include <apr_errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "executor/lot.h"
+
+enum { WORKERS_DEFAULT_MAX = 32, WORKERS_BEYOND_CPUS = 4, IDLE_TIMEOUT_DEFAULT_US = 10000000, WORKERS_LIMIT = 1 << 16 };
+
+/* ---- making ---- */
+
+void ferry_thread_pool_options_init(ferry_thread_pool_options *options) {
+    if (options)
+        *options = (ferry_thread_pool_options){FERRY_THREAD_POOL_OPTIONS};
+}
+
+static ferry_status check_options(const ferry_thread_pool_options *options) {
+    bool sane = options->size == sizeof *options && options->max_workers <= WORKERS_LIMIT &&
+                options->idle_timeout_us >= 0 && options->queue_policy >= FERRY_QUEUE_REJECT &&
+                options->queue_policy <= FERRY_QUEUE_WAIT;
+    return sane ? 0 : APR_EINVAL;
+}
+
+static size_t default_max_workers(void) {
+    size_t workers = fy_cpu_usable() + WORKERS_BEYOND_CPUS;
+    return workers < WORKERS_DEFAULT_MAX ? workers : WORKERS_DEFAULT_MAX;
+}
+
+static void set_prefix(fy_pool *pool, const char *prefix) {
+    static _Atomic unsigned pools_named;
+    if (prefix)
+        snprintf(pool->prefix, sizeof pool->prefix, "%s", prefix);
+    else
+        snprintf(pool->prefix, sizeof pool->prefix, "ferry-%u", atomic_fetch_add(&pools_named, 1));
+}
+
+static void set_options(fy_pool *pool, const ferry_thread_pool_options *options) {
+    set_prefix(pool, options->thread_name_prefix);
+    pool->max_workers = options->max_workers ? options->max_workers : default_max_workers();
+    pool->initializer = options->initializer;
+    pool->initializer_arg = options->initializer_arg;
+    pool->max_queue = options->max_queue;
+    pool->queue_policy = options->queue_policy;
+    pool->idle_timeout_us = options->idle_timeout_us ? options->idle_timeout_us : IDLE_TIMEOUT_DEFAULT_US;
+    pool->ticks_per_us = fy_clock_ticks_per_us();
+    pool->may_spin = fy_cpu_affinity() > 1;
+}
+
+static ferry_status init_locks(fy_pool *pool) {
+    ferry_status status = fy_mutex_init(&pool->lock);
+    if (status)
+        return status;
+    status = fy_cond_init(&pool->gone);
+    if (status)
+        goto fail_gone;
+    status = fy_cond_init(&pool->space);
+    if (status)
+        goto fail_space;
+    return 0;
+
+fail_space:
+    fy_cond_fini(&pool->gone);
+fail_gone:
+    fy_mutex_fini(&pool->lock);
+    return status;
+}
+
+static void fini_locks(fy_pool *pool) {
+    fy_cond_fini(&pool->space);
+    fy_cond_fini(&pool->gone);
+    fy_mutex_fini(&pool->lock);
+}
+
+static void flush_stage(fy_turn_hook *hook);
+
+ferry_status ferry_thread_pool_create(const ferry_thread_pool_options *options, ferry_executor **ret_executor) {
+    ferry_thread_pool_options defaults = {FERRY_THREAD_POOL_OPTIONS};
+    if (!options)
+        options = &defaults;
+    if (!ret_executor || check_options(options))
+        return APR_EINVAL;
+    fy_pool *pool = fy_calloc(sizeof *pool);
+    if (!pool)
+        return APR_ENOMEM;
+    ferry_status status = fy_executor_init(&pool->base, &fy_thread_pool_ops);
+    if (status)
+        goto fail_base;
+    status = init_locks(pool);
+    if (status)
+        goto fail_base;
+    status = fy_pool_register(pool);
+    if (status)
+        goto fail_register;
+    set_options(pool, options);
+    fy_queue_init(&pool->queue);
+    pool->stage_hook.run = flush_stage;
+    atomic_init(&pool->holders, 1);
+    atomic_init(&pool->hungry, true);
+    atomic_init(&pool->accepting, true);
+    *ret_executor = &pool->base;
+    return 0;
+
+fail_register:
+    fini_locks(pool);
+fail_base:
+    fy_free(pool);
+    return status;
+}
+
+/* ---- ending as an object ---- */
+
+static void free_workers(fy_worker *worker) {
+    while (worker) {
+        fy_worker *next = worker->next;
+        fy_parker_fini(&worker->parker);
+        fy_free(worker);
+        worker = next;
+    }
+}
+
+void fy_pool_release(fy_pool *pool) {
+    if (atomic_fetch_sub_explicit(&pool->holders, 1, memory_order_acq_rel) != 1)
+        return;
+    fy_pool_unregister(pool);
+    fy_executor_settle_cancels();
+    free_workers(pool->spare);
+    fy_queue_fini(&pool->queue);
+    fini_locks(pool);
+    fy_free(pool);
+}
+
+/* The users' last reference: what is queued is done, then the workers end, and with them the pool. */
+static void destroy(ferry_executor *executor) {
+    fy_pool *pool = fy_pool_of(executor);
+    if (!fy_executor_check(executor))
+        fy_pool_close(pool, false);
+    fy_pool_release(pool);
+}
+
+/* ---- submitting ---- */
+
+static void flush_stage(fy_turn_hook *hook) {
+    fy_pool *pool = FY_CONTAINER(hook, fy_pool, stage_hook);
+    fy_mutex_lock(&pool->lock);
+    fy_pool_move_stage(pool);
+    fy_wake wake = fy_pool_choose_wake(pool);
+    fy_mutex_unlock(&pool->lock);
+    (void)fy_pool_wake(pool, wake); /* if there is no worker at all, the jobs end with that status */
+    fy_pool_release(pool);
+}
+
+/* The quick way of a loop that submits while all workers are busy: no lock. */
+static bool try_stage(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
+    if (atomic_load_explicit(&pool->stage_loop, memory_order_relaxed) != loop ||
+        atomic_load_explicit(&pool->hungry, memory_order_relaxed) ||
+        !atomic_load_explicit(&pool->stage_open, memory_order_relaxed) ||
+        !atomic_load_explicit(&pool->accepting, memory_order_relaxed) || !loop->in_turn || fy_job_priority(job))
+        return false;
+    uint32_t tail = atomic_load_explicit(&pool->stage_tail, memory_order_relaxed);
+    uint32_t head = atomic_load_explicit(&pool->stage_head, memory_order_acquire);
+    if (tail - head == FY_STAGE)
+        return false;
+    if (!pool->stage_hook.linked) {
+        pool->stage_ticks = fy_clock_ticks();
+        atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+        fy_loop_at_turn_end(loop, &pool->stage_hook);
+    }
+    job->submitted_ticks = pool->stage_ticks;
+    pool->stage[tail % FY_STAGE] = job;
+    atomic_store_explicit(&pool->stage_tail, tail + 1, memory_order_release);
+    return true;
+}
+
+/* Waits for room in a bounded queue, or says why not. Under the lock. */
+static ferry_status wait_for_space(fy_pool *pool, bool may_block) {
+    ferry_status status = 0;
+    fy_worker_view *worker = fy_frame_worker_view();
+    may_block = may_block && pool->queue_policy == FERRY_QUEUE_WAIT && !fy_thread_must_not_block() &&
+                !(worker && worker->executor == &pool->base);
+    atomic_fetch_add(&pool->space_waiters, 1);
+    while (!status && fy_pool_queued(pool) >= pool->max_queue) {
+        if (!may_block)
+            status = FERRY_EFULL;
+        else
+            fy_cond_wait(&pool->space, &pool->lock);
+        if (pool->closed || pool->broken)
+            status = pool->broken ? FERRY_EBROKEN : FERRY_ESHUTDOWN;
+    }
+    atomic_fetch_sub(&pool->space_waiters, 1);
+    return status;
+}
+
+/* Whether a job can be put in now. Under the lock. */
+static ferry_status admit(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
+    if (pool->broken)
+        return FERRY_EBROKEN;
+    if (pool->closed || fy_process_is_exiting())
+        return FERRY_ESHUTDOWN;
+    ferry_status status = pool->max_queue ? wait_for_space(pool, !loop) : 0;
+    if (status)
+        return status;
+    fy_pool_move_stage(pool);
+    /* The stage's room is kept whoever submits. */
+    return fy_queue_reserve(&pool->queue, fy_job_priority(job), FY_STAGE + 1);
+}
+
+/* With no worker at all the job depends on one that can be started: that comes first, so that it can be refused. */
+static ferry_status start_first_worker(fy_pool *pool) {
+    if (pool->workers_alive)
+        return 0;
+    pool->searching = true;
+    pool->workers_alive++;
+    pool->threads_alive++;
+    fy_mutex_unlock(&pool->lock);
+    ferry_status status = fy_pool_wake(pool, (fy_wake){NULL, true});
+    fy_mutex_lock(&pool->lock);
+    return status;
+}
+
+static void claim_stage(fy_pool *pool, ferry_loop *loop) {
+    if (!loop || pool->max_queue)
+        return;
+    ferry_loop *nobody = NULL;
+    atomic_compare_exchange_strong_explicit(&pool->stage_loop, &nobody, loop, memory_order_relaxed,
+                                            memory_order_relaxed);
+    if (!atomic_load_explicit(&pool->stage_open, memory_order_relaxed))
+        fy_pool_reserve_stage(pool);
+}
+
+static ferry_status submit(ferry_executor *executor, ferry_job *job, ferry_loop *loop) {
+    fy_pool *pool = fy_pool_of(executor);
+    if (loop && try_stage(pool, job, loop))
+        return 0;
+    job->submitted_ticks = fy_clock_ticks();
+    fy_wake wake = {NULL, false};
+    fy_mutex_lock(&pool->lock);
+    ferry_status status = admit(pool, job, loop);
+    if (!status)
+        status = start_first_worker(pool);
+    if (!status) {
+        fy_queue_put(&pool->queue, fy_job_priority(job), job);
+        claim_stage(pool, loop);
+        wake = fy_pool_choose_wake(pool);
+    }
+    fy_mutex_unlock(&pool->lock);
+    (void)fy_pool_wake(pool, wake); /* other workers have it if a new one cannot come */
+    return status;
+}
+
+/* ---- being waited for ---- */
+
+static void note_cancelled(ferry_executor *executor) {
+    fy_pool *pool = fy_pool_of(executor);
+    atomic_fetch_add_explicit(&pool->gone_cancelled, 1, memory_order_relaxed);
+}
+
+/* A worker that waits for a pending job of its own pool runs it here; its place in the queue stays, and is skipped. */
+static ferry_status help(ferry_executor *executor, ferry_job *job) {
+    fy_pool *pool = fy_pool_of(executor);
+    if (!fy_job_try_claim(job))
+        return 0;
+    atomic_fetch_add_explicit(&pool->gone_helped, 1, memory_order_relaxed);
+    bool succeeded = fy_job_run_claimed(job);
+    atomic_fetch_add_explicit(&pool->retired.done, 1, memory_order_relaxed);
+    if (!succeeded)
+        atomic_fetch_add_explicit(&pool->retired.failed, 1, memory_order_relaxed);
+    return 0;
+}
+
+const fy_executor_ops fy_thread_pool_ops = {
+    .name = "thread pool",
+    .submit = submit,
+    .note_cancelled = note_cancelled,
+    .shutdown = fy_pool_shutdown,
+    .before_wait = help,
+    .stats = fy_pool_stats,
+    .describe = fy_pool_describe,
+    .cancel_running = fy_pool_cancel_running,
+    .destroy = destroy,
+};

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Room in a bounded queue: who waits for it, thread or loop, and how they are told.
+ *
+ * Protocol: whoever wants room first counts himself in space_waiters, then looks at the queue, under the lock. Whoever has
+ * taken a job looks at space_waiters after a full fence. So either he sees the waiter, or the waiter sees the room. */
+#include <apr_errno.h>
+
+#include "base/alloc.h"
+#include "executor/threadpool.h"
+
+/* The wishes that can be granted: all, if there is room for one, for each of them will look again. Under the lock. */
+static fy_space_wish *take_wishes(fy_pool *pool) {
+    bool has_room = pool->closed || pool->broken || fy_pool_queued(pool) < pool->max_queue;
+    fy_space_wish *wishes = has_room ? pool->space_wishes : NULL;
+    if (has_room)
+        pool->space_wishes = NULL;
+    for (fy_space_wish *wish = wishes; wish; wish = wish->next)
+        atomic_fetch_sub(&pool->space_waiters, 1);
+    return wishes;
+}
+
+static void grant(fy_space_wish *wish) {
+    while (wish) {
+        fy_space_wish *next = wish->next;
+        ferry_job_finish(wish->job, 0);
+        fy_free(wish);
+        wish = next;
+    }
+}
+
+void fy_pool_note_space(fy_pool *pool) {
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!atomic_load_explicit(&pool->space_waiters, memory_order_relaxed))
+        return;
+    fy_mutex_lock(&pool->lock);
+    fy_space_wish *wishes = take_wishes(pool);
+    fy_cond_broadcast(&pool->space);
+    fy_mutex_unlock(&pool->lock);
+    grant(wishes);
+}
+
+static ferry_status create_wish(ferry_loop *loop, const char *origin, fy_space_wish **ret_wish,
+                                ferry_future **ret_future) {
+    fy_space_wish *wish = fy_malloc(sizeof *wish);
+    if (!wish)
+        return APR_ENOMEM;
+    ferry_status status = fy_async_create_bare(loop, origin, &wish->job, ret_future);
+    if (status) {
+        fy_free(wish);
+        return status;
+    }
+    ferry_job_claim(wish->job);
+    *ret_wish = wish;
+    return 0;
+}
+
+ferry_status ferry_executor_wait_for_space_from(const char *origin, ferry_loop *loop, ferry_executor *executor,
+                                                ferry_future **ret_future) {
+    ferry_status status = fy_executor_check(executor);
+    if (status)
+        return status;
+    if (!loop || !ret_future || executor->ops != &fy_thread_pool_ops)
+        return APR_EINVAL;
+    status = fy_loop_check(loop);
+    if (status)
+        return status;
+    fy_pool *pool = fy_pool_of(executor);
+    if (!atomic_load_explicit(&pool->accepting, memory_order_relaxed))
+        return FERRY_ESHUTDOWN;
+    fy_space_wish *wish = NULL;
+    status = create_wish(loop, origin, &wish, ret_future);
+    if (status)
+        return status;
+    fy_mutex_lock(&pool->lock);
+    atomic_fetch_add(&pool->space_waiters, 1);
+    wish->next = pool->space_wishes;
+    pool->space_wishes = wish;
+    bool is_bounded = pool->max_queue;
+    fy_mutex_unlock(&pool->lock);
+    if (is_bounded) {
+        fy_pool_note_space(pool);
+        return 0;
+    }
+    fy_mutex_lock(&pool->lock);
+    wish = pool->space_wishes;
+    pool->space_wishes = NULL;
+    fy_mutex_unlock(&pool->lock);
+    grant(wish);
+    return 0;
+}

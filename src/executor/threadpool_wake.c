@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is woken or started, and when. The rules stand at the top of threadpool.h. */
+#include <stdio.h>
+
+#include <apr_errno.h>
+
+#include "base/alloc.h"
+#include "executor/threadpool.h"
+
+void fy_pool_move_stage(fy_pool *pool) {
+    uint32_t head = atomic_load_explicit(&pool->stage_head, memory_order_relaxed);
+    uint32_t tail = atomic_load_explicit(&pool->stage_tail, memory_order_acquire);
+    if (head == tail)
+        return;
+    for (; head != tail; head++)
+        fy_queue_put(&pool->queue, FERRY_PRIORITY_NORMAL, pool->stage[head % FY_STAGE]);
+    fy_pool_reserve_stage(pool);
+    atomic_store_explicit(&pool->stage_head, head, memory_order_release);
+}
+
+void fy_pool_reserve_stage(fy_pool *pool) {
+    bool has_room = fy_queue_reserve(&pool->queue, FERRY_PRIORITY_NORMAL, FY_STAGE) == 0;
+    atomic_store_explicit(&pool->stage_open, has_room, memory_order_relaxed);
+}
+
+static bool is_stage_empty(const fy_pool *pool) {
+    return atomic_load_explicit(&pool->stage_head, memory_order_relaxed) ==
+           atomic_load_explicit(&pool->stage_tail, memory_order_acquire);
+}
+
+static bool can_add(const fy_pool *pool) {
+    return pool->idle || pool->workers_alive < pool->max_workers;
+}
+
+void fy_pool_publish(fy_pool *pool) {
+    atomic_store_explicit(&pool->hungry, !pool->searching && can_add(pool), memory_order_relaxed);
+}
+
+void fy_pool_unlink_idle(fy_pool *pool, fy_worker *worker) {
+    fy_worker **link = &pool->idle;
+    while (*link != worker)
+        link = &(*link)->next_idle;
+    *link = worker->next_idle;
+    worker->is_idle = false;
+    pool->idle_count--;
+}
+
+fy_wake fy_pool_choose_wake(fy_pool *pool) {
+    fy_wake wake = {NULL, false};
+    bool has_work = !fy_queue_is_empty(&pool->queue) || !is_stage_empty(pool);
+    if (has_work && !pool->searching && can_add(pool)) {
+        pool->searching = true;
+        wake.worker = pool->idle;
+        if (wake.worker) {
+            fy_pool_unlink_idle(pool, wake.worker);
+            wake.worker->given_search = true;
+        } else {
+            wake.start = true;
+            pool->workers_alive++;
+            pool->threads_alive++;
+        }
+    }
+    fy_pool_publish(pool);
+    return wake;
+}
+
+/* Whoever wakes a worker may still be at its parker when the worker ends. So workers are not freed but used again, and a
+ * parker may hold a token from an earlier life: that is one spurious wake-up. */
+static fy_worker *reuse_worker(fy_pool *pool) {
+    fy_mutex_lock(&pool->lock);
+    fy_worker *worker = pool->spare;
+    if (worker)
+        pool->spare = worker->next;
+    fy_mutex_unlock(&pool->lock);
+    return worker;
+}
+
+static ferry_status create_worker(fy_pool *pool, fy_worker **ret_worker) {
+    fy_worker *worker = reuse_worker(pool);
+    if (!worker) {
+        worker = fy_calloc(sizeof *worker);
+        if (!worker)
+            return APR_ENOMEM;
+        ferry_status status = fy_parker_init(&worker->parker);
+        if (status) {
+            fy_free(worker);
+            return status;
+        }
+    }
+    worker->pool = pool;
+    worker->is_searching = true;
+    worker->drain = (fy_drain){.run = fy_worker_run, .gone = fy_worker_gone};
+    *ret_worker = worker;
+    return 0;
+}
+
+static void link_worker(fy_pool *pool, fy_worker *worker) {
+    fy_mutex_lock(&pool->lock);
+    snprintf(worker->name, sizeof worker->name, "%s_%zu", pool->prefix, pool->workers_started++);
+    worker->next = pool->workers;
+    pool->workers = worker;
+    fy_mutex_unlock(&pool->lock);
+}
+
+void fy_pool_unlink_worker(fy_pool *pool, fy_worker *worker) {
+    fy_worker **link = &pool->workers;
+    while (*link != worker)
+        link = &(*link)->next;
+    *link = worker->next;
+}
+
+/* A worker was promised (counted, and made the searcher) and does not come. What was queued in the hope of it is left to
+ * the others; if there are none, it fails. */
+static void withdraw_worker(fy_pool *pool, fy_worker *worker, ferry_status status) {
+    fy_mutex_lock(&pool->lock);
+    if (worker) {
+        fy_pool_unlink_worker(pool, worker);
+        worker->next = pool->spare;
+        pool->spare = worker;
+        pool->workers_started--;
+    }
+    pool->workers_alive--;
+    pool->threads_alive--;
+    pool->searching = false;
+    bool nobody_left = !pool->workers_alive;
+    fy_pool_publish(pool);
+    fy_cond_broadcast(&pool->gone);
+    fy_mutex_unlock(&pool->lock);
+    if (nobody_left)
+        fy_pool_fail_queued(pool, status, "no worker thread could be started");
+}
+
+static ferry_status start_worker(fy_pool *pool) {
+    fy_worker *worker = NULL;
+    ferry_status status = create_worker(pool, &worker);
+    if (status) {
+        withdraw_worker(pool, NULL, status);
+        return status;
+    }
+    link_worker(pool, worker);
+    atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+    status = fy_host_start(&worker->drain);
+    if (status) {
+        withdraw_worker(pool, worker, status);
+        fy_pool_release(pool);
+    }
+    return status;
+}
+
+ferry_status fy_pool_wake(fy_pool *pool, fy_wake wake) {
+    if (wake.worker)
+        fy_unpark(&wake.worker->parker);
+    return wake.start ? start_worker(pool) : 0;
+}
+
+void fy_pool_wake_all(fy_pool *pool) {
+    while (pool->idle) {
+        fy_worker *worker = pool->idle;
+        fy_pool_unlink_idle(pool, worker);
+        fy_unpark(&worker->parker);
+    }
+}
+
+size_t fy_pool_queued(const fy_pool *pool) {
+    uint32_t staged = atomic_load_explicit(&pool->stage_tail, memory_order_relaxed) -
+                      atomic_load_explicit(&pool->stage_head, memory_order_relaxed);
+    int64_t gone = atomic_load_explicit(&pool->gone_cancelled, memory_order_relaxed) +
+                   atomic_load_explicit(&pool->gone_helped, memory_order_relaxed);
+    int64_t queued = (int64_t)(fy_queue_count(&pool->queue) + staged) - gone;
+    return queued > 0 ? (size_t)queued : 0;
+}
+
+/* Under the lock, since the stage is moved first. */
+static ferry_job *take_any(fy_pool *pool) {
+    fy_mutex_lock(&pool->lock);
+    fy_pool_move_stage(pool);
+    ferry_job *job = fy_queue_take(&pool->queue, 0);
+    fy_mutex_unlock(&pool->lock);
+    return job;
+}
+
+void fy_pool_fail_queued(fy_pool *pool, ferry_status status, const char *message) {
+    for (ferry_job *job; (job = take_any(pool));) {
+        if (fy_job_try_claim(job)) {
+            bool async = fy_job_is_async(job);
+            fy_job_fail_claimed(job, status, message);
+            if (!async)
+                ferry_job_unref(job);
+            atomic_fetch_add_explicit(&pool->retired.failed, 1, memory_order_relaxed);
+            atomic_fetch_add_explicit(&pool->retired.done, 1, memory_order_relaxed);
+        } else {
+            fy_pool_drop_stale(pool, job, &pool->retired);
+        }
+    }
+    fy_pool_note_space(pool);
+}
+
+void fy_pool_drop_stale(fy_pool *pool, ferry_job *job, fy_worker *counters) {
+    if ((fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_CANCELLED) {
+        atomic_fetch_sub_explicit(&pool->gone_cancelled, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->cancelled, 1, memory_order_relaxed);
+        ferry_job_drop(job);
+    } else {
+        atomic_fetch_sub_explicit(&pool->gone_helped, 1, memory_order_relaxed);
+        ferry_job_unref(job);
+    }
+}

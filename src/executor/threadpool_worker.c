@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a worker does: take a job, run it, and when there is none look for a moment, sleep, and in the end retire. */
+#include "base/alloc.h"
+#include "base/bits.h"
+#include "executor/lot.h"
+#include "executor/threadpool.h"
+
+/* A spin may last as long as a wake-up through the kernel would, and pays only if the last one was worth it. */
+enum { SPIN_US = 17, SPIN_IF_GAP_UNDER_US = 100, SPIN_LOOKS = 8 };
+
+/* ---- counting; each counter has one writer ---- */
+
+static void add_one(_Atomic uint64_t *counter) {
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + 1, memory_order_relaxed);
+}
+
+static void add_to_histogram(const fy_pool *pool, _Atomic uint64_t *buckets, uint64_t from, uint64_t to) {
+    int64_t ticks = (int64_t)(to - from);
+    unsigned bucket = ticks > 0 ? fy_bit_length((uint64_t)ticks / pool->ticks_per_us) : 0;
+    add_one(&buckets[bucket < FERRY_HISTOGRAM_BUCKETS ? bucket : FERRY_HISTOGRAM_BUCKETS - 1]);
+}
+
+/* ---- running ---- */
+
+static bool is_asked_to_stop(fy_worker_view *view) {
+    const fy_worker *worker = FY_CONTAINER(view, fy_worker, view);
+    return atomic_load_explicit(&worker->cancel_sequence, memory_order_relaxed) ==
+           atomic_load_explicit(&worker->sequence, memory_order_relaxed);
+}
+
+/* A job whose time was up before it began. */
+static bool is_late(const ferry_job *job) {
+    return job->extra && job->extra->deadline_us && fy_clock_now() >= job->extra->deadline_us;
+}
+
+static void begin(fy_worker *worker, const ferry_job *job) {
+    add_to_histogram(worker->pool, worker->queue_wait, job->submitted_ticks, worker->ticks);
+    add_one(&worker->sequence);
+    atomic_store_explicit(&worker->running_since, worker->ticks, memory_order_relaxed);
+    atomic_store_explicit(&worker->running, fy_job_label(job), memory_order_relaxed);
+}
+
+static void end(fy_worker *worker, bool succeeded) {
+    uint64_t began = worker->ticks;
+    worker->ticks = fy_clock_ticks();
+    add_to_histogram(worker->pool, worker->run_time, began, worker->ticks);
+    atomic_store_explicit(&worker->running, NULL, memory_order_relaxed);
+    if (!succeeded)
+        add_one(&worker->failed);
+    add_one(&worker->done);
+}
+
+/* The counts are right before anyone can know that the job has ended. */
+static void run_claimed(fy_worker *worker, ferry_job *job) {
+    bool async = fy_job_is_async(job);
+    begin(worker, job);
+    ferry_status status = fy_job_call_function(job);
+    end(worker, status == 0);
+    fy_job_finish_claimed(job, status);
+    if (!async)
+        ferry_job_unref(job);
+}
+
+static void run(fy_worker *worker, ferry_job *job) {
+    worker->turn++;
+    if (FY_UNLIKELY(!fy_job_try_claim(job))) {
+        fy_pool_drop_stale(worker->pool, job, worker);
+    } else if (FY_UNLIKELY(is_late(job))) {
+        bool async = fy_job_is_async(job);
+        add_one(&worker->cancelled);
+        fy_job_fail_claimed(job, FERRY_ETIMEDOUT, "the job's time was up before it could start");
+        if (!async)
+            ferry_job_unref(job);
+    } else {
+        run_claimed(worker, job);
+    }
+}
+
+/* ---- looking for work ---- */
+
+/* The searcher has found a job: the next one may be woken now. */
+static void end_search(fy_worker *worker) {
+    fy_pool *pool = worker->pool;
+    worker->is_searching = false;
+    fy_mutex_lock(&pool->lock);
+    pool->searching = false;
+    fy_wake wake = fy_pool_choose_wake(pool);
+    fy_mutex_unlock(&pool->lock);
+    (void)fy_pool_wake(pool, wake); /* nobody is refused: this worker goes on with what is queued */
+}
+
+static bool has_work(const fy_pool *pool) {
+    return !fy_queue_is_empty(&pool->queue) || atomic_load_explicit(&pool->stage_head, memory_order_relaxed) !=
+                                                   atomic_load_explicit(&pool->stage_tail, memory_order_relaxed);
+}
+
+static void spin(fy_worker *worker) {
+    const fy_pool *pool = worker->pool;
+    uint64_t began = fy_clock_ticks();
+    uint64_t limit = SPIN_US * pool->ticks_per_us;
+    do {
+        for (int i = 0; i < SPIN_LOOKS; i++) {
+            if (has_work(pool))
+                return;
+            fy_cpu_relax();
+        }
+    } while (fy_clock_ticks() - began < limit);
+}
+
+static bool may_spin(const fy_worker *worker) {
+    const fy_pool *pool = worker->pool;
+    return pool->may_spin && !pool->searching && !pool->closed && worker->last_gap_us < SPIN_IF_GAP_UNDER_US;
+}
+
+/* Takes the worker off the books; its thread ends soon. Under the lock. */
+static void retire(fy_worker *worker) {
+    fy_pool *pool = worker->pool;
+    fy_pool_unlink_worker(pool, worker);
+    fy_pool_add_retired(pool, worker);
+    pool->workers_alive--;
+    pool->workers_retired++;
+    fy_pool_publish(pool);
+}
+
+/* Sleeps until woken or for the idle timeout. Under the lock, which it gives up meanwhile. false: the time is up. */
+static bool sleep_idle(fy_worker *worker) {
+    fy_pool *pool = worker->pool;
+    worker->given_search = false;
+    worker->is_idle = true;
+    worker->next_idle = pool->idle;
+    pool->idle = worker;
+    pool->idle_count++;
+    if (pool->idle_count == pool->workers_alive) {
+        fy_queue_trim(&pool->queue);
+        fy_pool_reserve_stage(pool);
+    }
+    fy_pool_publish(pool);
+    int64_t deadline_us = fy_deadline_after(pool->idle_timeout_us);
+    bool in_time = true;
+    while (worker->is_idle && in_time) {
+        fy_mutex_unlock(&pool->lock);
+        in_time = fy_park(&worker->parker, deadline_us) || fy_clock_left(deadline_us) > 0;
+        fy_mutex_lock(&pool->lock);
+    }
+    if (worker->is_idle)
+        fy_pool_unlink_idle(pool, worker);
+    else
+        in_time = true;
+    worker->is_searching = worker->given_search;
+    return in_time;
+}
+
+/* Under the lock: the next job, or NULL if there is none now. */
+static ferry_job *take_under_lock(fy_worker *worker) {
+    fy_pool_move_stage(worker->pool);
+    return fy_queue_take(&worker->pool->queue, worker->turn);
+}
+
+/* Blocks until there is a job; NULL: this worker has retired. */
+static ferry_job *find_job(fy_worker *worker) {
+    fy_pool *pool = worker->pool;
+    bool has_spun = false;
+    bool in_time = true;
+    ferry_job *job;
+    fy_mutex_lock(&pool->lock);
+    while (!(job = take_under_lock(worker))) {
+        if (worker->is_searching)
+            pool->searching = worker->is_searching = false;
+        if (pool->closed || pool->broken || !in_time) {
+            retire(worker);
+            break;
+        }
+        if (!has_spun && may_spin(worker)) {
+            pool->searching = worker->is_searching = has_spun = true;
+            fy_pool_publish(pool);
+            fy_mutex_unlock(&pool->lock);
+            spin(worker);
+            fy_mutex_lock(&pool->lock);
+        } else {
+            in_time = sleep_idle(worker);
+        }
+    }
+    fy_mutex_unlock(&pool->lock);
+    return job;
+}
+
+static ferry_job *next_job(fy_worker *worker) {
+    ferry_job *job = fy_queue_take(&worker->pool->queue, worker->turn);
+    if (!job) {
+        uint64_t began = fy_clock_ticks();
+        job = find_job(worker);
+        worker->ticks = fy_clock_ticks();
+        worker->last_gap_us = (int64_t)((worker->ticks - began) / worker->pool->ticks_per_us);
+    }
+    return job;
+}
+
+/* ---- life ---- */
+
+/* false: it failed, and has broken the pool. */
+static bool initialize(fy_worker *worker) {
+    fy_pool *pool = worker->pool;
+    if (!pool->initializer || pool->initializer(pool->initializer_arg) == 0)
+        return true;
+    fy_mutex_lock(&pool->lock);
+    pool->broken = true;
+    pool->searching = false;
+    atomic_store_explicit(&pool->accepting, false, memory_order_relaxed);
+    fy_pool_wake_all(pool);
+    retire(worker);
+    fy_cond_broadcast(&pool->space);
+    fy_mutex_unlock(&pool->lock);
+    fy_pool_fail_queued(pool, FERRY_EBROKEN, "a worker's initializer failed");
+    return false;
+}
+
+void fy_worker_run(fy_drain *drain) {
+    fy_worker *worker = FY_CONTAINER(drain, fy_worker, drain);
+    worker->view = (fy_worker_view){worker->name, &worker->pool->base, is_asked_to_stop};
+    worker->ticks = fy_clock_ticks();
+    fy_thread_set_name(worker->name);
+    fy_frame_set_worker_view(&worker->view);
+    if (initialize(worker))
+        for (ferry_job *job; (job = next_job(worker));) {
+            if (worker->is_searching)
+                end_search(worker);
+            if (worker->pool->max_queue)
+                fy_pool_note_space(worker->pool);
+            run(worker, job);
+        }
+    fy_frame_set_worker_view(NULL);
+}
+
+void fy_worker_gone(fy_drain *drain) {
+    fy_worker *worker = FY_CONTAINER(drain, fy_worker, drain);
+    fy_pool *pool = worker->pool;
+    fy_mutex_lock(&pool->lock);
+    worker->next = pool->spare;
+    pool->spare = worker;
+    pool->threads_alive--;
+    fy_cond_broadcast(&pool->gone);
+    fy_mutex_unlock(&pool->lock);
+    fy_pool_release(pool);
+}

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A future's life, its ending, and what may be read from it. Callbacks are in done_callback.c. */
+#include "future/future.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+_Static_assert(sizeof(ferry_future) == 64, "a future fills one cache line");
+
+/* ---- kinds ---- */
+
+static void free_cell(ferry_future *future) {
+    fy_loop_free_cell(future->loop, &future->loop->futures, future);
+}
+
+static const fy_future_class plain_class = {.free = free_cell};
+static const fy_future_class *const classes[FY_FUTURE_JOB] = {
+    [FY_FUTURE_PLAIN] = &plain_class,
+    [FY_FUTURE_INNER] = &plain_class,
+    [FY_FUTURE_GATHER] = &fy_gather_class,
+    [FY_FUTURE_WAIT] = &fy_wait_class,
+};
+
+/* A job's is the business of a higher floor. */
+static const fy_future_class *class_of(const ferry_future *future) {
+    return future->kind == FY_FUTURE_JOB ? future->loop->executors.future_class : classes[future->kind];
+}
+
+/* ---- life ---- */
+
+void fy_future_init(ferry_future *future, ferry_loop *loop, int kind, const char *origin) {
+    *future = (ferry_future){
+        .loop = loop, .refs = 1, .state = FY_FUTURE_PENDING, .kind = (uint8_t)kind, .origin = origin};
+}
+
+static ferry_status create(ferry_loop *loop, int kind, const char *origin, ferry_future **ret_future) {
+    ferry_future *future = fy_slab_alloc(&loop->futures);
+    if (!future)
+        return ENOMEM;
+    fy_future_init(future, loop, kind, origin);
+    *ret_future = future;
+    return 0;
+}
+
+ferry_status fy_future_create_inner(ferry_loop *loop, const char *origin, ferry_future **ret_future) {
+    return create(loop, FY_FUTURE_INNER, origin, ret_future);
+}
+
+ferry_status ferry_future_create_from(const char *origin, ferry_loop *loop, ferry_future **ret_future) {
+    if (!loop || !ret_future)
+        return EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    return status ? status : create(loop, FY_FUTURE_PLAIN, origin, ret_future);
+}
+
+bool fy_future_is_mine(const ferry_future *future) {
+    uintptr_t thread = atomic_load_explicit(&future->loop->thread, memory_order_relaxed);
+    return !thread || thread == fy_thread_self();
+}
+
+ferry_future *ferry_future_ref(ferry_future *future) {
+    if (future)
+        future->refs++;
+    return future;
+}
+
+static void report_unseen_error(ferry_future *future) {
+    const char *message = fy_outcome_message(&future->outcome);
+    fy_loop_report(future->loop, &(ferry_report){.message = message ? message : "a future's error was never looked at",
+                                                 .status = fy_future_peek(future),
+                                                 .origin = future->origin,
+                                                 .future = future});
+}
+
+static void drop_callbacks(ferry_handle *handle) {
+    while (handle) {
+        ferry_handle *next = handle->next;
+        handle->place = FY_HANDLE_ENDED;
+        ferry_handle_unref(handle);
+        handle = next;
+    }
+}
+
+static void destroy(ferry_future *future) {
+    if (future->state == FY_FUTURE_PENDING)
+        drop_callbacks(future->callbacks);
+    else if (future->state == FY_FUTURE_CANCELLED)
+        fy_free(future->cancel_error);
+    else if (fy_future_peek(future) && !future->looked_at) {
+        /* The handler may look at the future, and even hold it for a moment. */
+        future->refs = 1;
+        future->looked_at = true;
+        report_unseen_error(future);
+        ferry_future_unref(future);
+        return;
+    }
+    fy_outcome_clear(&future->outcome);
+    future->state = FY_FUTURE_FREE;
+    class_of(future)->free(future);
+}
+
+/* Nobody holds it, but its job is still out: the job's delivery will end it, and free it. */
+static void abandon(ferry_future *future) {
+    if (future->state == FY_FUTURE_PENDING)
+        drop_callbacks(future->callbacks);
+    else if (future->state == FY_FUTURE_CANCELLED)
+        fy_free(future->cancel_error);
+    future->callbacks = NULL;
+    future->loop->jobs_abandoned++;
+    fy_loop_cell_gone(future->loop);
+}
+
+void ferry_future_unref(ferry_future *future) {
+    if (!future)
+        return;
+    FY_ASSERT(future->state != FY_FUTURE_FREE && future->refs);
+    FY_ASSERT(fy_future_is_mine(future));
+    if (--future->refs)
+        return;
+    if (future->in_flight)
+        abandon(future);
+    else
+        destroy(future);
+}
+
+void ferry_future_unref_all(ferry_future **futures, size_t count) {
+    for (size_t i = 0; futures && i < count; i++) {
+        ferry_future_unref(futures[i]);
+        futures[i] = NULL;
+    }
+}
+
+/* ---- ending ---- */
+
+static void post_callbacks(ferry_future *future, ferry_handle *handle) {
+    if (FY_UNLIKELY(fy_loop_closed(future->loop))) {
+        drop_callbacks(handle);
+        return;
+    }
+    while (handle) {
+        ferry_handle *next = handle->next;
+        handle->place = FY_HANDLE_QUEUED;
+        future->refs++;
+        fy_ready_push_handle(&future->loop->ready, handle);
+        handle = next;
+    }
+}
+
+void fy_future_finish(ferry_future *future) {
+    ferry_handle *callbacks = future->callbacks;
+    future->callbacks = NULL;
+    future->state = FY_FUTURE_DONE;
+    post_callbacks(future, callbacks);
+}
+
+void fy_future_finish_cancelled(ferry_future *future, const char *message) {
+    ferry_handle *callbacks = future->callbacks;
+    future->state = FY_FUTURE_CANCELLED;
+    future->cancel_error = message ? fy_error_create(NULL, message) : NULL;
+    post_callbacks(future, callbacks);
+}
+
+void fy_future_finish_timed_out(ferry_future *future) {
+    ferry_handle *callbacks = future->callbacks;
+    future->callbacks = NULL;
+    future->state = FY_FUTURE_TIMED_OUT;
+    post_callbacks(future, callbacks);
+}
+
+/* Whether the user may end it now. */
+static ferry_status may_resolve(const ferry_future *future) {
+    if (!future)
+        return EINVAL;
+    if (!fy_future_is_mine(future))
+        return FERRY_EWRONGTHREAD;
+    bool may = future->state == FY_FUTURE_PENDING && future->kind == FY_FUTURE_PLAIN;
+    return may ? 0 : FERRY_EINVALIDSTATE;
+}
+
+ferry_status ferry_future_set_result(ferry_future *future) {
+    ferry_status status = may_resolve(future);
+    if (!status)
+        fy_future_finish(future);
+    return status;
+}
+
+ferry_status ferry_future_set_integer(ferry_future *future, int64_t value) {
+    ferry_status status = may_resolve(future);
+    if (status)
+        return status;
+    fy_outcome_set_integer(&future->outcome, value);
+    fy_future_finish(future);
+    return 0;
+}
+
+ferry_status ferry_future_set_real(ferry_future *future, double value) {
+    ferry_status status = may_resolve(future);
+    if (status)
+        return status;
+    fy_outcome_set_real(&future->outcome, value);
+    fy_future_finish(future);
+    return 0;
+}
+
+ferry_status ferry_future_set_pointer(ferry_future *future, void *pointer, ferry_free *free) {
+    ferry_status status = may_resolve(future);
+    if (status)
+        return status;
+    fy_outcome_set_pointer(&future->outcome, pointer, free);
+    fy_future_finish(future);
+    return 0;
+}
+
+ferry_status ferry_future_set_bytes(ferry_future *future, void *bytes, size_t size, ferry_free *free) {
+    ferry_status status = may_resolve(future);
+    if (status)
+        return status;
+    fy_outcome_set_bytes(&future->outcome, bytes, size, free);
+    fy_future_finish(future);
+    return 0;
+}
+
+ferry_status ferry_future_set_error(ferry_future *future, ferry_status error, const char *format, ...) {
+    ferry_status status = error ? may_resolve(future) : EINVAL;
+    if (status)
+        return status;
+    va_list args;
+    va_start(args, format);
+    fy_outcome_set_error(&future->outcome, error, fy_error_create_formatted(NULL, format, args));
+    va_end(args);
+    fy_future_finish(future);
+    return 0;
+}
+
+bool ferry_future_cancel_with_message(ferry_future *future, const char *message) {
+    if (!future || future->state != FY_FUTURE_PENDING)
+        return false;
+    FY_ASSERT(fy_future_is_mine(future));
+    const fy_future_class *future_class = class_of(future);
+    if (future_class->cancel)
+        return future_class->cancel(future, message);
+    fy_future_finish_cancelled(future, message);
+    return true;
+}
+
+bool ferry_future_cancel(ferry_future *future) {
+    return ferry_future_cancel_with_message(future, NULL);
+}
+
+/* ---- looking ---- */
+
+bool ferry_future_done(const ferry_future *future) {
+    return future && future->state != FY_FUTURE_PENDING;
+}
+
+bool ferry_future_cancelled(const ferry_future *future) {
+    return future && future->state == FY_FUTURE_CANCELLED;
+}
+
+ferry_status fy_future_peek(const ferry_future *future) {
+    switch (future->state) {
+    case FY_FUTURE_DONE:
+        return future->outcome.status;
+    case FY_FUTURE_CANCELLED:
+        return FERRY_ECANCELED;
+    case FY_FUTURE_TIMED_OUT:
+        return FERRY_ETIMEDOUT;
+    default:
+        return FERRY_EINVALIDSTATE;
+    }
+}
+
+const char *fy_future_peek_message(const ferry_future *future) {
+    if (future->state == FY_FUTURE_CANCELLED)
+        return future->cancel_error ? future->cancel_error->message : NULL;
+    return future->state == FY_FUTURE_DONE ? fy_outcome_message(&future->outcome) : NULL;
+}
+
+/* The outcome, where there is one to read; reading it is a look. */
+static fy_outcome *look(ferry_future *future) {
+    if (!future || future->state == FY_FUTURE_PENDING)
+        return NULL;
+    future->looked_at = true;
+    return future->state == FY_FUTURE_DONE ? &future->outcome : NULL;
+}
+
+ferry_status ferry_future_status(ferry_future *future) {
+    if (!future)
+        return EINVAL;
+    look(future);
+    return fy_future_peek(future);
+}
+
+const char *ferry_future_message(ferry_future *future) {
+    if (!future)
+        return NULL;
+    look(future);
+    return fy_future_peek_message(future);
+}
+
+const char *ferry_future_worker(ferry_future *future) {
+    fy_outcome *outcome = look(future);
+    return outcome ? fy_outcome_worker(outcome) : NULL;
+}
+
+const char *ferry_future_origin(const ferry_future *future) {
+    return future ? future->origin : NULL;
+}
+
+ferry_loop *ferry_future_loop(const ferry_future *future) {
+    return future ? future->loop : NULL;
+}
+
+int64_t ferry_future_integer(ferry_future *future) {
+    const fy_outcome *outcome = look(future);
+    return outcome ? fy_outcome_integer(outcome) : 0;
+}
+
+double ferry_future_real(ferry_future *future) {
+    const fy_outcome *outcome = look(future);
+    return outcome ? fy_outcome_real(outcome) : 0.0;
+}
+
+void *ferry_future_pointer(ferry_future *future) {
+    const fy_outcome *outcome = look(future);
+    return outcome ? fy_outcome_pointer(outcome) : NULL;
+}
+
+const void *ferry_future_bytes(ferry_future *future, size_t *ret_size) {
+    static const fy_outcome none = {.kind = FY_VALUE_NONE};
+    const fy_outcome *outcome = look(future);
+    return fy_outcome_bytes(outcome ? outcome : &none, ret_size);
+}
+
+ferry_status ferry_future_take_pointer(ferry_future *future, void **ret_pointer) {
+    if (!future || !ret_pointer)
+        return EINVAL;
+    fy_outcome *outcome = look(future);
+    return outcome ? fy_outcome_take_pointer(outcome, ret_pointer) : fy_future_peek(future);
+}
+
+ferry_status ferry_future_take_bytes(ferry_future *future, void **ret_bytes, size_t *ret_size) {
+    if (!future || !ret_bytes)
+        return EINVAL;
+    fy_outcome *outcome = look(future);
+    return outcome ? fy_outcome_take_bytes(outcome, ret_bytes, ret_size) : fy_future_peek(future);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is behind a ferry_future. It belongs to its loop's thread alone.
+ *
+ *   state       outcome                          late
+ *   PENDING     empty (JOB: the job's)           callbacks waiting for the end
+ *   DONE        the value or the error           -
+ *   CANCELLED   empty (JOB: may still be the     the cancellation's words
+ *               job's, which is out)
+ *   TIMED_OUT   likewise; JOB only               -
+ *
+ * One that ends posts its callbacks and from then on holds one reference for each, until it has run or was dropped. */
+#ifndef FERRY_FUTURE_FUTURE_H
+#define FERRY_FUTURE_FUTURE_H
+
+#include "future/outcome.h"
+#include "loop/loop.h"
+
+enum { FY_FUTURE_FREE, FY_FUTURE_PENDING, FY_FUTURE_DONE, FY_FUTURE_CANCELLED, FY_FUTURE_TIMED_OUT };
+
+/* PLAIN: made by the user. The others are parts of larger things that resolve them. */
+enum { FY_FUTURE_PLAIN, FY_FUTURE_INNER, FY_FUTURE_GATHER, FY_FUTURE_WAIT, FY_FUTURE_JOB };
+
+struct ferry_future {
+    fy_outcome outcome;
+    ferry_loop *loop;
+    uint32_t refs;
+    uint8_t state;
+    uint8_t kind;
+    bool looked_at : 1; /* at the error, if it is one */
+    bool is_marked : 1; /* only while a list is gone through in which it may stand twice */
+    bool in_flight;     /* JOB: the job is out, the outcome is its own, and it holds the future without a count */
+    union {
+        ferry_handle *callbacks;   /* PENDING: oldest first; the first one's `previous` is the last */
+        fy_error *cancel_error;    /* CANCELLED */
+    };
+    const char *origin;
+};
+
+/* How the kinds differ. */
+typedef struct fy_future_class {
+    /* Cancels a pending one; NULL: it is simply cancelled. Returns: as ferry_future_cancel. */
+    bool (*cancel)(ferry_future *future, const char *message);
+    /* The last reference is gone: frees everything but outcome and callbacks, which are free already. */
+    void (*free)(ferry_future *future);
+} fy_future_class;
+
+/* gather.c, wait.c */
+extern const fy_future_class fy_gather_class;
+extern const fy_future_class fy_wait_class;
+
+/* Makes a pending future of a kind in memory that the caller has; one reference. */
+void fy_future_init(ferry_future *future, ferry_loop *loop, int kind, const char *origin);
+
+/* A future in the loop's slab that only Ferry resolves. Returns: 0, APR_ENOMEM. */
+ferry_status fy_future_create_inner(ferry_loop *loop, const char *origin, ferry_future **ret_future);
+
+/* Ends a pending future whose outcome is set already: posts the callbacks. */
+void fy_future_finish(ferry_future *future);
+
+/* Ends a pending future as cancelled. `message` may be NULL. */
+void fy_future_finish_cancelled(ferry_future *future, const char *message);
+
+/* Ends the pending future of a job whose time is up. */
+void fy_future_finish_timed_out(ferry_future *future);
+
+/* The status of the outcome, without counting as a look at it. */
+ferry_status fy_future_peek(const ferry_future *future);
+
+/* The words of an error or a cancellation, without counting as a look. */
+const char *fy_future_peek_message(const ferry_future *future);
+
+/* The two halves of adding a done callback, for whoever must not fail halfway through several. A handle that was not
+ * added is given back by ferry_handle_unref. create: NULL if there is no memory. */
+ferry_handle *fy_done_callback_create(ferry_loop *loop, const char *origin, ferry_done_callback *callback, void *arg);
+void fy_done_callback_add(ferry_future *future, ferry_handle *handle);
+
+/* Misuse from another thread would corrupt. */
+bool fy_future_is_mine(const ferry_future *future);
+
+#endif

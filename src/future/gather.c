@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One future for several. It decides when the gather ends and as what; it refuses to know what its children are.
+ *
+ * Each child has one done callback here. Together they hold one reference to the gather, until the last of them has run
+ * or the loop is closed: so nobody has to take them back, whoever lets go of the gather, and however early it ended. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/list.h"
+#include "future/watch.h"
+
+typedef struct gather {
+    ferry_future future;
+    fy_close_hook at_close;
+    fy_error *cancel_words; /* of the latest request to cancel, or NULL */
+    size_t count;
+    size_t left;            /* callbacks that have not run */
+    bool collects;          /* FERRY_RETURN_EXCEPTIONS */
+    bool cancel_requested;
+    bool met_errors;        /* that count as looked at once it ends */
+    ferry_future *children[];
+} gather;
+
+static gather *from_future(ferry_future *future) {
+    return (gather *)(void *)future;
+}
+
+/* ---- its end ---- */
+
+/* The callbacks let go of it. */
+static void let_go(fy_close_hook *hook) {
+    gather *self = FY_CONTAINER(hook, gather, at_close);
+    fy_loop_not_at_close(hook);
+    ferry_future_unref(&self->future);
+}
+
+static void free_gather(ferry_future *future) {
+    gather *self = from_future(future);
+    ferry_loop *loop = future->loop;
+    for (size_t i = 0; i < self->count; i++)
+        ferry_future_unref(self->children[i]);
+    fy_free(self->cancel_words);
+    fy_free(self);
+    fy_loop_release(loop);
+}
+
+static void finish_cancelled(gather *self) {
+    fy_future_finish_cancelled(&self->future, self->cancel_words ? self->cancel_words->message : NULL);
+}
+
+static void finish_with_error_of(gather *self, ferry_future *child) {
+    if (child->state == FY_FUTURE_DONE)
+        fy_outcome_borrow(&self->future.outcome, &child->outcome);
+    else
+        fy_outcome_set_error(&self->future.outcome, fy_future_peek(child),
+                             fy_error_create(NULL, fy_future_peek_message(child)));
+    fy_future_finish(&self->future);
+}
+
+static void finish_with_all(gather *self) {
+    for (size_t i = 0; self->met_errors && i < self->count; i++)
+        self->children[i]->looked_at = true;
+    if (self->cancel_requested) {
+        finish_cancelled(self);
+        return;
+    }
+    fy_outcome_set_integer(&self->future.outcome, (int64_t)self->count);
+    fy_future_finish(&self->future);
+}
+
+static void take_error(gather *self, ferry_future *child) {
+    if (self->future.state == FY_FUTURE_PENDING) {
+        if (self->collects || self->cancel_requested) {
+            self->met_errors = true;
+            return;
+        }
+        finish_with_error_of(self, child);
+    }
+    child->looked_at = true;
+}
+
+static ferry_status on_child_done(ferry_future *child, void *arg) {
+    gather *self = arg;
+    if (FY_UNLIKELY(fy_future_peek(child)))
+        take_error(self, child);
+    if (--self->left)
+        return 0;
+    if (self->future.state == FY_FUTURE_PENDING)
+        finish_with_all(self);
+    let_go(&self->at_close);
+    return 0;
+}
+
+/* On a closed loop no callback will tell it that the children are done: it ends here. */
+static bool cancel_gather(ferry_future *future, const char *message) {
+    gather *self = from_future(future);
+    bool any = false;
+    for (size_t i = 0; i < self->count; i++)
+        any |= ferry_future_cancel_with_message(self->children[i], message);
+    if (!any)
+        return false;
+    fy_free(self->cancel_words);
+    self->cancel_words = message ? fy_error_create(NULL, message) : NULL;
+    self->cancel_requested = true;
+    if (fy_loop_closed(future->loop))
+        finish_cancelled(self);
+    return true;
+}
+
+const fy_future_class fy_gather_class = {.cancel = cancel_gather, .free = free_gather};
+
+/* ---- its beginning ---- */
+
+static gather *create(ferry_loop *loop, const char *origin, size_t count, int flags) {
+    gather *self = fy_malloc(sizeof *self + count * sizeof self->children[0]);
+    if (!self)
+        return NULL;
+    *self = (gather){.at_close = {.run = let_go}, .collects = flags & FERRY_RETURN_EXCEPTIONS};
+    fy_future_init(&self->future, loop, FY_FUTURE_GATHER, origin);
+    fy_loop_hold(loop);
+    return self;
+}
+
+static void unref_handles(ferry_handle *handles) {
+    while (handles) {
+        ferry_handle *next = handles->next;
+        ferry_handle_unref(handles);
+        handles = next;
+    }
+}
+
+/* Takes the children and makes a handle for each, linked in this order; nobody is told of them yet. */
+static ferry_status take_children(gather *self, ferry_future *const *futures, size_t count, ferry_handle **ret_handles) {
+    ferry_loop *loop = self->future.loop;
+    ferry_handle *handles = NULL, **link = &handles;
+    ferry_status status = 0;
+    for (size_t i = 0; i < count; i++) {
+        status = fy_watch_check(loop, futures[i]);
+        if (FY_UNLIKELY(status))
+            goto fail;
+        *link = fy_done_callback_create(loop, self->future.origin, on_child_done, self);
+        status = *link ? 0 : ENOMEM;
+        if (FY_UNLIKELY(status))
+            goto fail;
+        link = &(*link)->next;
+        *link = NULL;
+        self->children[self->count++] = ferry_future_ref(futures[i]);
+    }
+    *ret_handles = handles;
+    return 0;
+
+fail:
+    unref_handles(handles);
+    return status;
+}
+
+static void add_callbacks(gather *self, ferry_handle *handle) {
+    self->left = self->count;
+    ferry_future_ref(&self->future);
+    fy_loop_at_close(self->future.loop, &self->at_close);
+    for (size_t i = 0; i < self->count; i++) {
+        ferry_handle *next = handle->next;
+        fy_done_callback_add(self->children[i], handle);
+        handle = next;
+    }
+}
+
+ferry_status ferry_gather_from(const char *origin, ferry_loop *loop, ferry_future *const *futures, size_t count,
+                               int flags, ferry_future **ret_future) {
+    size_t count_max = (SIZE_MAX - sizeof(gather)) / sizeof(ferry_future *);
+    if (!loop || (count && !futures) || count > count_max || (flags & ~FERRY_RETURN_EXCEPTIONS) || !ret_future)
+        return EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    if (status)
+        return status;
+    gather *self = create(loop, origin, count, flags);
+    if (!self)
+        return ENOMEM;
+    ferry_handle *handles = NULL;
+    status = take_children(self, futures, count, &handles);
+    if (status) {
+        ferry_future_unref(&self->future);
+        return status;
+    }
+    if (count)
+        add_callbacks(self, handles);
+    else
+        finish_with_all(self);
+    *ret_future = &self->future;
+    return 0;
+}
+
+/* ---- looking ---- */
+
+ferry_future *ferry_gather_child(ferry_future *gathered, size_t index) {
+    if (!gathered || gathered->kind != FY_FUTURE_GATHER)
+        return NULL;
+    const gather *self = from_future(gathered);
+    return index < self->count ? self->children[index] : NULL;
+}

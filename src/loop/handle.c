@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Posting to the loop from its own thread, and what may be done with what was posted. The rule behind every function
+ * here: cancelling only marks, but in the two places where a mark would keep memory for long (the timer heap counts it,
+ * a future's callback list lets go of it). */
+#include "loop/handle.h"
+
+#include <errno.h>
+
+#include "base/assert.h"
+#include "loop/loop.h"
+
+/* ---- life ---- */
+
+ferry_handle *fy_handle_create(ferry_loop *loop, int kind, const char *origin, void *arg) {
+    ferry_handle *handle = fy_slab_alloc(&loop->handles);
+    if (!handle)
+        return NULL;
+    handle->arg = arg;
+    handle->origin = origin;
+    handle->loop = loop;
+    handle->when_us = 0;
+    handle->refs = 1;
+    handle->kind = (uint8_t)kind;
+    handle->place = FY_HANDLE_QUEUED;
+    handle->cancelled = false;
+    return handle;
+}
+
+ferry_handle *ferry_handle_ref(ferry_handle *handle) {
+    if (!handle)
+        return NULL;
+    if (handle->kind == FY_HANDLE_THREADSAFE)
+        fy_threadsafe_ref(handle);
+    else
+        handle->refs++;
+    return handle;
+}
+
+void ferry_handle_unref(ferry_handle *handle) {
+    if (!handle)
+        return;
+    FY_ASSERT(handle->kind != FY_HANDLE_FREE);
+    if (handle->kind == FY_HANDLE_THREADSAFE) {
+        fy_threadsafe_unref(handle);
+        return;
+    }
+    if (--handle->refs)
+        return;
+    handle->kind = FY_HANDLE_FREE;
+    fy_loop_free_cell(handle->loop, &handle->loop->handles, handle);
+}
+
+/* ---- running ---- */
+
+void fy_handle_drop(ferry_handle *handle) {
+    if (handle->kind == FY_HANDLE_THREADSAFE)
+        fy_threadsafe_drop(handle);
+    else if (handle->kind == FY_HANDLE_DONE)
+        handle->loop->done_hooks->drop(handle);
+    handle->place = FY_HANDLE_ENDED;
+    ferry_handle_unref(handle);
+}
+
+void fy_handle_run(ferry_loop *loop, ferry_handle *handle) {
+    if (handle->kind == FY_HANDLE_THREADSAFE) {
+        fy_threadsafe_run(loop, handle);
+        return;
+    }
+    if (handle->cancelled) {
+        fy_handle_drop(handle);
+        return;
+    }
+    handle->place = FY_HANDLE_ENDED;
+    ferry_status status =
+        handle->kind == FY_HANDLE_DONE ? loop->done_hooks->run(handle) : handle->callback(handle->arg);
+    if (FY_UNLIKELY(status))
+        fy_loop_report_callback(loop, status, handle->origin, handle);
+    ferry_handle_unref(handle);
+}
+
+/* ---- what the user may do with it ---- */
+
+void ferry_handle_cancel(ferry_handle *handle) {
+    if (!handle)
+        return;
+    if (handle->kind == FY_HANDLE_THREADSAFE) {
+        fy_threadsafe_cancel(handle);
+        return;
+    }
+    if (handle->cancelled || handle->place == FY_HANDLE_ENDED)
+        return;
+    handle->cancelled = true;
+    if (handle->place != FY_HANDLE_WAITING)
+        return;
+    if (handle->kind == FY_HANDLE_TIMER)
+        fy_timers_note_cancelled(&handle->loop->timers);
+    else
+        handle->loop->done_hooks->unlink(handle);
+}
+
+bool ferry_handle_cancelled(const ferry_handle *handle) {
+    if (!handle)
+        return false;
+    return handle->kind == FY_HANDLE_THREADSAFE ? fy_threadsafe_cancelled(handle) : handle->cancelled;
+}
+
+int64_t ferry_handle_when(const ferry_handle *handle) {
+    return handle && handle->kind == FY_HANDLE_TIMER ? handle->when_us : 0;
+}
+
+const char *ferry_handle_origin(const ferry_handle *handle) {
+    return handle ? handle->origin : NULL;
+}
+
+/* ---- posting ---- */
+
+ferry_status ferry_call_soon_from(const char *origin, ferry_loop *loop, ferry_callback *callback, void *arg,
+                                  ferry_handle **ret_handle) {
+    if (FY_UNLIKELY(!loop || !callback))
+        return EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    if (FY_UNLIKELY(status))
+        return status;
+    if (FY_LIKELY(!ret_handle))
+        return fy_ready_push(&loop->ready, (fy_entry){callback, arg, origin, NULL});
+    ferry_handle *handle = fy_handle_create(loop, FY_HANDLE_SOON, origin, arg);
+    if (!handle)
+        return ENOMEM;
+    handle->callback = callback;
+    handle->refs = 2;
+    fy_ready_push_handle(&loop->ready, handle);
+    *ret_handle = handle;
+    return 0;
+}
+
+ferry_status ferry_call_at_from(const char *origin, ferry_loop *loop, int64_t when_us, ferry_callback *callback,
+                                void *arg, ferry_handle **ret_handle) {
+    if (!loop || !callback || when_us == FERRY_FOREVER)
+        return EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    if (FY_UNLIKELY(status))
+        return status;
+    ferry_handle *handle = fy_handle_create(loop, FY_HANDLE_TIMER, origin, arg);
+    if (!handle)
+        return ENOMEM;
+    handle->callback = callback;
+    handle->when_us = when_us;
+    handle->place = FY_HANDLE_WAITING;
+    status = fy_timers_add(&loop->timers, handle);
+    if (status) {
+        ferry_handle_unref(handle);
+        return status;
+    }
+    if (ret_handle) {
+        handle->refs++;
+        *ret_handle = handle;
+    }
+    return 0;
+}
+
+ferry_status ferry_call_later_from(const char *origin, ferry_loop *loop, int64_t delay_us, ferry_callback *callback,
+                                   void *arg, ferry_handle **ret_handle) {
+    if (!loop || !callback || delay_us == FERRY_FOREVER)
+        return EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    if (status)
+        return status;
+    int64_t now_us = fy_loop_now_for_deadline(loop);
+    if (delay_us < 0)
+        delay_us = delay_us < -now_us ? -now_us : delay_us;
+    else if (delay_us > FERRY_FOREVER - 1 - now_us)
+        delay_us = FERRY_FOREVER - 1 - now_us;
+    return ferry_call_at_from(origin, loop, now_us + delay_us, callback, arg, ret_handle);
+}

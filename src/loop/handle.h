@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is behind a ferry_handle. There are four kinds; each lies in at most one place at a time, and that place owns one
+ * reference:
+ *
+ *   FY_HANDLE_SOON        the ready queue
+ *   FY_HANDLE_TIMER       the timer heap, then the ready queue
+ *   FY_HANDLE_DONE        the callback list of its future, then the ready queue (which then holds the future too)
+ *   FY_HANDLE_THREADSAFE  the inbox, then the ready queue; the only kind that other threads touch (loop/threadsafe.c) */
+#ifndef FERRY_LOOP_HANDLE_H
+#define FERRY_LOOP_HANDLE_H
+
+#include "ferry/future.h"
+
+enum { FY_HANDLE_FREE, FY_HANDLE_SOON, FY_HANDLE_TIMER, FY_HANDLE_DONE, FY_HANDLE_THREADSAFE };
+
+/* WAITING: in a heap or a callback list; QUEUED: in the inbox or the ready queue; ENDED: has run, or runs. */
+enum { FY_HANDLE_WAITING, FY_HANDLE_QUEUED, FY_HANDLE_ENDED };
+
+struct ferry_handle {
+    ferry_handle *next; /* in a callback list, or in the overflow of the ready queue */
+    union {
+        ferry_handle *previous; /* DONE, waiting: the first one's is the last one */
+        int64_t when_us;        /* TIMER */
+    };
+    union {
+        ferry_callback *callback;
+        ferry_done_callback *done_callback; /* DONE */
+    };
+    void *arg;
+    const char *origin;
+    ferry_loop *loop;
+    union {
+        ferry_future *future; /* DONE */
+        uint64_t sequence;    /* TIMER: the order of equal deadlines */
+    };
+    uint32_t refs;
+    uint8_t reserved[1];
+    uint8_t kind;
+    uint8_t place;
+    bool cancelled;
+};
+
+/* A handle of the loop's slab with one reference, or NULL. */
+ferry_handle *fy_handle_create(ferry_loop *loop, int kind, const char *origin, void *arg);
+
+/* Runs what the handle says, unless it was cancelled, and uses up the queue's reference. */
+void fy_handle_run(ferry_loop *loop, ferry_handle *handle);
+
+/* Takes it from the ready queue of a loop that closes. */
+void fy_handle_drop(ferry_handle *handle);
+
+/* What the loop's floor leaves to the future's: how a done callback is run, and how a handle leaves its future. */
+typedef struct fy_done_hooks {
+    ferry_status (*run)(ferry_handle *handle);
+    void (*drop)(ferry_handle *handle);   /* it was queued and will not run */
+    void (*unlink)(ferry_handle *handle); /* it waits in its future's list and was cancelled */
+} fy_done_hooks;
+
+/* threadsafe.c */
+void fy_threadsafe_run(ferry_loop *loop, ferry_handle *handle);
+void fy_threadsafe_drop(ferry_handle *handle);
+void fy_threadsafe_cancel(ferry_handle *handle);
+bool fy_threadsafe_cancelled(const ferry_handle *handle);
+void fy_threadsafe_ref(ferry_handle *handle);
+void fy_threadsafe_unref(ferry_handle *handle);
+
+#endif

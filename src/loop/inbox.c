@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stack that is emptied all at once, and turned round by its reader.
+ *
+ * `head` is EMPTY, SLEEPING (empty, and the loop is in the kernel or about to be), CLOSED, or the newest item: a message,
+ * or with the CHUNK bit a chunk of posts. Items are linked through their first word, to older ones, with the same bits.
+ *
+ *   sender  CAS head: any but CLOSED -> own item. Whoever replaced SLEEPING wakes the backend, once, and then counts that
+ *           in wakes_done, which is its last touch of the inbox. After the CAS the item is the reader's.
+ *   post    If the newest item is a chunk, takes the next place in it by fetch_add on `taken` and fills it, storing
+ *           `callback` last. If the chunk is full, or the reader has taken it (then `taken` is beyond any place), or the
+ *           newest item is something else, sends a chunk of its own with its post in place 0. Only the newest item is
+ *           added to, so the posts and messages of one thread keep their order.
+ *   reader  Exchanges head for EMPTY and reverses what it got. Closes each chunk by an exchange on `taken`: places below
+ *           what it held are filled or about to be, and it waits for those few instructions.
+ *   arm     CAS head: EMPTY -> SLEEPING. If the reader later finds SLEEPING gone, one sender owes a wake: it expects it
+ *           in wakes_expected, and close waits until wakes_done has caught up, so the backend outlives every wake.
+ *
+ * Invariant: while head is neither EMPTY nor SLEEPING the loop will take it before it sleeps, so nobody needs to wake it.
+ * Chunks are type-stable: they are reused, and freed only with the inbox. A post that has read an old head may so add to
+ * a chunk that was taken (it is told that there is no place) or is in use again (it gets a place in it, in some order
+ * that is possible since nothing else of its thread is younger). */
+#include "loop/inbox.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/hints.h"
+#include "loop/handle.h"
+
+enum { EMPTY = 0, SLEEPING = 1, CHUNK = 2, CLOSED = 3 };
+enum { PLACES = 127, TAKEN_BY_READER = 1 << 30, SPINS_BEFORE_YIELD = 100 };
+
+typedef struct post_place {
+    _Atomic(ferry_callback *) callback; /* set last */
+    void *arg;
+    const char *origin;
+    ferry_handle *handle;
+} post_place;
+
+struct fy_post_chunk {
+    fy_message message;
+    _Atomic uint32_t taken; /* places given out */
+    uint32_t next_place;    /* the reader's: first one not yet handed on */
+    uint32_t end;           /* the reader's: how many there are; 0: not closed yet */
+    post_place places[PLACES];
+};
+
+static bool is_item(uintptr_t head) {
+    return head > CLOSED;
+}
+
+static bool is_chunk(uintptr_t item) {
+    return item & CHUNK;
+}
+
+static fy_post_chunk *as_chunk(uintptr_t item) {
+    return (fy_post_chunk *)(item & ~(uintptr_t)CHUNK);
+}
+
+ferry_status fy_inbox_init(fy_inbox *inbox, fy_backend *backend) {
+    *inbox = (fy_inbox){.backend = backend};
+    return fy_mutex_init(&inbox->spare_lock);
+}
+
+void fy_inbox_fini(fy_inbox *inbox) {
+    while (inbox->spare) {
+        fy_post_chunk *chunk = inbox->spare;
+        inbox->spare = (fy_post_chunk *)chunk->message.next;
+        fy_free(chunk);
+    }
+    fy_mutex_fini(&inbox->spare_lock);
+}
+
+static fy_post_chunk *get_chunk(fy_inbox *inbox) {
+    fy_mutex_lock(&inbox->spare_lock);
+    fy_post_chunk *chunk = inbox->spare;
+    if (chunk)
+        inbox->spare = (fy_post_chunk *)chunk->message.next;
+    fy_mutex_unlock(&inbox->spare_lock);
+    if (!chunk) {
+        chunk = fy_calloc(sizeof *chunk);
+        if (chunk)
+            atomic_store_explicit(&chunk->taken, TAKEN_BY_READER, memory_order_relaxed);
+    }
+    return chunk;
+}
+
+static void put_chunk(fy_inbox *inbox, fy_post_chunk *chunk) {
+    fy_mutex_lock(&inbox->spare_lock);
+    chunk->message.next = (uintptr_t)inbox->spare;
+    inbox->spare = chunk;
+    fy_mutex_unlock(&inbox->spare_lock);
+}
+
+static bool send_item(fy_inbox *inbox, uintptr_t item, fy_message *message) {
+    uintptr_t old = atomic_load_explicit(&inbox->head, memory_order_relaxed);
+    do {
+        if (old == CLOSED)
+            return false;
+        message->next = old == SLEEPING ? EMPTY : old;
+    } while (!atomic_compare_exchange_weak_explicit(&inbox->head, &old, item, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if (old == SLEEPING) {
+        inbox->backend->class->wake(inbox->backend);
+        atomic_fetch_add_explicit(&inbox->wakes_done, 1, memory_order_release);
+    }
+    return true;
+}
+
+bool fy_inbox_send(fy_inbox *inbox, fy_message *message) {
+    return send_item(inbox, (uintptr_t)message, message);
+}
+
+static void fill_place(post_place *place, fy_entry entry) {
+    place->arg = entry.arg;
+    place->origin = entry.origin;
+    place->handle = entry.handle;
+    atomic_store_explicit(&place->callback, entry.callback, memory_order_release);
+}
+
+/* A place that is given out is about to be filled. */
+static fy_entry read_place(post_place *place) {
+    ferry_callback *callback;
+    for (int spins = 0; !(callback = atomic_load_explicit(&place->callback, memory_order_acquire)); spins++) {
+        if (spins < SPINS_BEFORE_YIELD)
+            fy_cpu_relax();
+        else
+            fy_thread_yield();
+    }
+    return (fy_entry){callback, place->arg, place->origin, place->handle};
+}
+
+/* Whatever posts the chunk has got (a late one may have slipped into a chunk that could not be sent). */
+static void close_chunk(fy_post_chunk *chunk) {
+    uint32_t taken = atomic_exchange_explicit(&chunk->taken, TAKEN_BY_READER, memory_order_acq_rel);
+    chunk->end = taken < PLACES ? taken : PLACES;
+    chunk->next_place = 0;
+}
+
+/* true: the chunk is empty now and out of use. */
+static bool drain_chunk(fy_inbox *inbox, fy_post_chunk *chunk, fy_inbox_reader reader) {
+    if (!chunk->end)
+        close_chunk(chunk);
+    for (; chunk->next_place < chunk->end; chunk->next_place++) {
+        post_place *place = &chunk->places[chunk->next_place];
+        if (!reader.post(reader.arg, read_place(place)))
+            return false;
+        atomic_store_explicit(&place->callback, NULL, memory_order_relaxed);
+    }
+    chunk->end = 0;
+    put_chunk(inbox, chunk);
+    return true;
+}
+
+static bool drop_post(void *arg, fy_entry entry) {
+    (void)arg;
+    if (entry.handle)
+        fy_handle_drop(entry.handle);
+    return true;
+}
+
+static ferry_status post_in_new_chunk(fy_inbox *inbox, fy_entry entry) {
+    fy_post_chunk *chunk = get_chunk(inbox);
+    if (!chunk)
+        return ENOMEM;
+    fill_place(&chunk->places[0], entry);
+    atomic_store_explicit(&chunk->taken, 1, memory_order_release);
+    if (send_item(inbox, (uintptr_t)chunk | CHUNK, &chunk->message))
+        return 0;
+    /* The door was shut meanwhile. A refused post's handle stays its maker's; what slipped in behind it is dropped, as
+     * the loop's closing drops all that was posted. */
+    chunk->places[0].handle = NULL;
+    drain_chunk(inbox, chunk, (fy_inbox_reader){.post = drop_post});
+    return FERRY_ECLOSED;
+}
+
+ferry_status fy_inbox_post(fy_inbox *inbox, fy_entry entry) {
+    uintptr_t head = atomic_load_explicit(&inbox->head, memory_order_acquire);
+    if (head == CLOSED)
+        return FERRY_ECLOSED;
+    if (is_item(head) && is_chunk(head)) {
+        fy_post_chunk *chunk = as_chunk(head);
+        uint32_t place = atomic_fetch_add_explicit(&chunk->taken, 1, memory_order_acq_rel);
+        if (FY_LIKELY(place < PLACES)) {
+            fill_place(&chunk->places[place], entry);
+            return 0;
+        }
+    }
+    return post_in_new_chunk(inbox, entry);
+}
+
+static uintptr_t reversed(uintptr_t item) {
+    uintptr_t oldest_first = EMPTY;
+    while (item) {
+        fy_message *message = is_chunk(item) ? &as_chunk(item)->message : (fy_message *)item;
+        uintptr_t older = message->next;
+        message->next = oldest_first;
+        oldest_first = item;
+        item = older;
+    }
+    return oldest_first;
+}
+
+/* Hands on from the backlog; false if the reader has no room. */
+static bool drain_backlog(fy_inbox *inbox, fy_inbox_reader reader) {
+    while (inbox->backlog) {
+        uintptr_t item = inbox->backlog;
+        if (is_chunk(item)) {
+            uintptr_t next = as_chunk(item)->message.next;
+            if (!drain_chunk(inbox, as_chunk(item), reader))
+                return false;
+            inbox->backlog = next;
+        } else {
+            fy_message *message = (fy_message *)item;
+            inbox->backlog = message->next;
+            FY_PREFETCH((void *)(message->next & ~(uintptr_t)CHUNK));
+            reader.message(reader.arg, message);
+        }
+    }
+    return true;
+}
+
+static void take(fy_inbox *inbox, uintptr_t leave) {
+    uintptr_t head = atomic_exchange_explicit(&inbox->head, leave, memory_order_acq_rel);
+    if (inbox->armed && head != SLEEPING)
+        inbox->wakes_expected++;
+    inbox->armed = false;
+    if (is_item(head))
+        inbox->backlog = reversed(head);
+}
+
+void fy_inbox_drain(fy_inbox *inbox, fy_inbox_reader reader) {
+    if (drain_backlog(inbox, reader)) {
+        take(inbox, EMPTY);
+        drain_backlog(inbox, reader);
+    }
+}
+
+bool fy_inbox_arm(fy_inbox *inbox) {
+    if (inbox->backlog)
+        return false;
+    uintptr_t expected = EMPTY;
+    if (atomic_compare_exchange_strong_explicit(&inbox->head, &expected, SLEEPING, memory_order_acq_rel,
+                                                memory_order_relaxed))
+        inbox->armed = true;
+    else if (expected != SLEEPING)
+        return false;
+    return true;
+}
+
+void fy_inbox_close(fy_inbox *inbox, fy_inbox_reader reader) {
+    drain_backlog(inbox, reader);
+    take(inbox, CLOSED);
+    drain_backlog(inbox, reader);
+    while (atomic_load_explicit(&inbox->wakes_done, memory_order_acquire) != inbox->wakes_expected)
+        fy_thread_yield();
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one cross-thread door into a loop. Other threads put two things through it: messages that carry their own link
+ * (finished jobs), and posts (a callback and its argument), which travel in chunks so that a post costs no allocation and
+ * its reader no chain of cache misses. The order in which one thread puts things is the order in which they come out. */
+#ifndef FERRY_LOOP_INBOX_H
+#define FERRY_LOOP_INBOX_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop/ready.h"
+#include "seam/backend.h"
+#include "seam/platform.h"
+
+typedef struct fy_message fy_message;
+typedef struct fy_post_chunk fy_post_chunk;
+
+/* Head of whatever is sent as a message. */
+struct fy_message {
+    uintptr_t next;
+};
+
+typedef struct fy_inbox {
+    _Atomic uintptr_t head;       /* see inbox.c */
+    fy_backend *backend;          /* to wake */
+    _Atomic uint32_t wakes_done;  /* by others */
+    uint32_t wakes_expected;      /* loop's thread */
+    bool armed;                   /* loop's thread: head was SLEEPING when it last looked */
+    uintptr_t backlog;            /* loop's thread: taken, oldest first, not yet handed on */
+    fy_mutex spare_lock;
+    fy_post_chunk *spare;         /* chunks out of use; they are freed with the inbox, never before */
+} fy_inbox;
+
+/* Who takes what comes in, on the loop's thread. */
+typedef struct fy_inbox_reader {
+    void (*message)(void *arg, fy_message *message);
+    /* false: no room now; the post will be offered again. */
+    bool (*post)(void *arg, fy_entry entry);
+    void *arg;
+} fy_inbox_reader;
+
+/* Returns: 0, APR_ENOMEM, or an OS code. */
+ferry_status fy_inbox_init(fy_inbox *inbox, fy_backend *backend);
+
+/* Frees the chunks. Nobody posts any more. */
+void fy_inbox_fini(fy_inbox *inbox);
+
+/* Shuts the door: what is sent from now on is refused; what was sent before goes to the reader. Returns when no other
+ * thread is about to wake the backend. Thread: loop. */
+void fy_inbox_close(fy_inbox *inbox, fy_inbox_reader reader);
+
+/* Sends a message. false: the door is shut, the message is the caller's. After true it must not be touched any more.
+ * Thread: any. */
+bool fy_inbox_send(fy_inbox *inbox, fy_message *message);
+
+/* Returns: 0, APR_ENOMEM, FERRY_ECLOSED. Thread: any. */
+ferry_status fy_inbox_post(fy_inbox *inbox, fy_entry entry);
+
+/* Hands everything that has come in to the reader, oldest first. Thread: loop. */
+void fy_inbox_drain(fy_inbox *inbox, fy_inbox_reader reader);
+
+/* From now on the first one who puts something in wakes the backend. false: something is there already, do not sleep.
+ * Arming twice is harmless. Thread: loop. */
+bool fy_inbox_arm(fy_inbox *inbox);
+
+static inline bool fy_inbox_has_news(fy_inbox *inbox) {
+    return atomic_load_explicit(&inbox->head, memory_order_relaxed) > 1 || inbox->backlog;
+}
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making, closing and ending a loop, and the questions anybody may ask it. What a turn does is in turn.c. */
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+enum { SMALL_CELL = 64, JOB_CELL = 128, SLOW_CALLBACK_DEFAULT_US = 100000 };
+
+_Static_assert(sizeof(ferry_handle) == SMALL_CELL, "a handle fills one cache line");
+
+void ferry_loop_options_init(ferry_loop_options *options) {
+    if (options)
+        *options = (ferry_loop_options){FERRY_LOOP_OPTIONS};
+}
+
+const char *const *ferry_backend_names(void) {
+    enum { BACKENDS_MAX = 8 };
+    static const char *names[BACKENDS_MAX + 1];
+    for (size_t i = 0; i < BACKENDS_MAX && fy_backends[i]; i++)
+        names[i] = fy_backends[i]->name;
+    return names;
+}
+
+static const fy_backend_class *find_backend(const char *name) {
+    if (!name || !*name)
+        name = getenv("FERRY_BACKEND");
+    if (!name || !*name)
+        return fy_backends[0];
+    for (size_t i = 0; fy_backends[i]; i++)
+        if (!strcmp(fy_backends[i]->name, name))
+            return fy_backends[i];
+    return NULL;
+}
+
+static void init_fields(ferry_loop *loop, const ferry_loop_options *options) {
+    fy_slab_init(&loop->handles, SMALL_CELL);
+    fy_slab_init(&loop->futures, SMALL_CELL);
+    fy_slab_init(&loop->jobs, JOB_CELL);
+    loop->fork_generation = fy_fork_generation();
+    loop->ticks_per_us = fy_clock_ticks_per_us();
+    loop->may_spin = fy_cpu_affinity() > 1;
+    loop->debug = options->debug;
+    loop->slow_callback_duration_us =
+        options->slow_callback_duration_us ? options->slow_callback_duration_us : SLOW_CALLBACK_DEFAULT_US;
+    atomic_init(&loop->user_refs, 1);
+    atomic_init(&loop->refs, 1);
+}
+
+ferry_status ferry_loop_create(const ferry_loop_options *options, ferry_loop **ret_loop) {
+    ferry_loop_options defaults = {FERRY_LOOP_OPTIONS};
+    if (!options)
+        options = &defaults;
+    if (!ret_loop || options->size != sizeof *options || options->slow_callback_duration_us < 0)
+        return EINVAL;
+    const fy_backend_class *class = find_backend(options->backend);
+    if (!class)
+        return EINVAL;
+    ferry_loop *loop = fy_calloc(sizeof *loop);
+    if (!loop)
+        return ENOMEM;
+    init_fields(loop, options);
+    ferry_status status = class->open(&loop->backend);
+    if (status)
+        goto fail_open;
+    status = fy_inbox_init(&loop->inbox, loop->backend);
+    if (status)
+        goto fail_inbox;
+    status = fy_ready_init(&loop->ready);
+    if (status)
+        goto fail_ready;
+    fy_loop_refresh_now(loop);
+    *ret_loop = loop;
+    return 0;
+
+fail_ready:
+    fy_inbox_fini(&loop->inbox);
+fail_inbox:
+    class->close(loop->backend);
+fail_open:
+    fy_free(loop);
+    return status;
+}
+
+/* ---- references ---- */
+
+void fy_loop_hold(ferry_loop *loop) {
+    atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+}
+
+void fy_loop_release(ferry_loop *loop) {
+    if (atomic_fetch_sub_explicit(&loop->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    fy_inbox_fini(&loop->inbox);
+    fy_slab_fini(&loop->handles);
+    fy_slab_fini(&loop->futures);
+    fy_slab_fini(&loop->jobs);
+    fy_free(loop);
+}
+
+ferry_loop *ferry_loop_ref(ferry_loop *loop) {
+    if (loop)
+        atomic_fetch_add_explicit(&loop->user_refs, 1, memory_order_relaxed);
+    return loop;
+}
+
+void ferry_loop_unref(ferry_loop *loop) {
+    if (!loop || atomic_fetch_sub_explicit(&loop->user_refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (ferry_loop_close(loop) == 0)
+        fy_loop_release(loop);
+}
+
+static bool has_cells(const ferry_loop *loop) {
+    return loop->handles.live || loop->futures.live || loop->jobs.live > loop->jobs_abandoned;
+}
+
+void fy_loop_cell_gone(ferry_loop *loop) {
+    if (!loop->cells_hold || has_cells(loop))
+        return;
+    loop->cells_hold = false;
+    fy_loop_release(loop);
+}
+
+/* ---- closing ---- */
+
+static void hand_on_message(void *arg, fy_message *message) {
+    ferry_loop *loop = arg;
+    loop->executors.message(loop, message);
+}
+
+static bool drop_post(void *arg, fy_entry entry) {
+    (void)arg;
+    if (entry.handle)
+        fy_handle_drop(entry.handle);
+    return true;
+}
+
+static void drop_ready(ferry_loop *loop) {
+    while (fy_ready_count(&loop->ready)) {
+        fy_ready_settle(&loop->ready);
+        fy_entry entry = fy_ready_pop(&loop->ready);
+        if (entry.handle)
+            fy_handle_drop(entry.handle);
+    }
+}
+
+void fy_loop_at_close(ferry_loop *loop, fy_close_hook *hook) {
+    hook->next = loop->close_hooks;
+    hook->link = &loop->close_hooks;
+    if (hook->next)
+        hook->next->link = &hook->next;
+    loop->close_hooks = hook;
+}
+
+void fy_loop_not_at_close(fy_close_hook *hook) {
+    if (!hook->link)
+        return;
+    *hook->link = hook->next;
+    if (hook->next)
+        hook->next->link = hook->link;
+    hook->link = NULL;
+}
+
+static void run_close_hooks(ferry_loop *loop) {
+    while (loop->close_hooks) {
+        fy_close_hook *hook = loop->close_hooks;
+        fy_loop_not_at_close(hook);
+        hook->run(hook);
+    }
+}
+
+/* In debug mode: whatever is still to run, or is waited for, by the place that made it. */
+static void report_timers(ferry_loop *loop) {
+    for (size_t i = 0; i < loop->timers.count; i++) {
+        ferry_handle *handle = loop->timers.heap[i].handle;
+        if (!handle->cancelled)
+            fy_loop_report(loop, &(ferry_report){.message = "a timer was still pending when its loop was closed",
+                                                 .origin = handle->origin,
+                                                 .handle = handle});
+    }
+}
+
+/* The jobs that are still out hold the loop from here on. Those whose messages come in while the door is being shut give
+ * their reference back at once. */
+static void close_inbox(ferry_loop *loop) {
+    size_t out = loop->jobs_out;
+    atomic_fetch_add_explicit(&loop->refs, out, memory_order_relaxed);
+    fy_inbox_close(&loop->inbox, (fy_inbox_reader){hand_on_message, drop_post, loop});
+    atomic_fetch_sub_explicit(&loop->refs, out - loop->jobs_out, memory_order_relaxed);
+}
+
+/* What a child made by fork may do with its parent's loop: give its own copy back. */
+static void close_inherited(ferry_loop *loop) {
+    atomic_store_explicit(&loop->closed, true, memory_order_relaxed);
+    loop->backend->class->close(loop->backend);
+}
+
+ferry_status ferry_loop_close(ferry_loop *loop) {
+    if (!loop)
+        return EINVAL;
+    if (fy_loop_closed(loop))
+        return 0;
+    if (loop->fork_generation != fy_fork_generation()) {
+        close_inherited(loop);
+        return 0;
+    }
+    if (!fy_loop_is_mine(loop))
+        return FERRY_EWRONGTHREAD;
+    if (ferry_loop_is_running(loop))
+        return FERRY_EINVALIDSTATE;
+    if (loop->debug)
+        report_timers(loop);
+    atomic_store_explicit(&loop->closed, true, memory_order_relaxed);
+    if (loop->executors.close)
+        loop->executors.close(loop);
+    close_inbox(loop);
+    fy_timers_fini(&loop->timers);
+    drop_ready(loop);
+    fy_ready_fini(&loop->ready);
+    run_close_hooks(loop);
+    loop->backend->class->close(loop->backend);
+    if (has_cells(loop)) {
+        atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
+        loop->cells_hold = true;
+    }
+    return 0;
+}
+
+/* ---- questions ---- */
+
+bool ferry_loop_is_running(const ferry_loop *loop) {
+    return loop && atomic_load_explicit(&loop->thread, memory_order_relaxed);
+}
+
+bool ferry_loop_is_closed(const ferry_loop *loop) {
+    return !loop || fy_loop_closed(loop);
+}
+
+const char *ferry_loop_backend(const ferry_loop *loop) {
+    return loop ? loop->backend->class->name : NULL;
+}
+
+ferry_status fy_loop_refusal(const ferry_loop *loop) {
+    if (loop->fork_generation != fy_fork_generation())
+        return FERRY_EFORKED;
+    if (fy_loop_closed(loop))
+        return FERRY_ECLOSED;
+    return fy_loop_is_mine(loop) ? 0 : FERRY_EWRONGTHREAD;
+}
+
+ferry_status ferry_loop_set_debug(ferry_loop *loop, bool debug) {
+    if (!loop)
+        return EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    if (!status)
+        loop->debug = debug;
+    return status;
+}
+
+bool ferry_loop_get_debug(const ferry_loop *loop) {
+    return loop && loop->debug;
+}
+
+ferry_status ferry_loop_set_slow_callback_duration(ferry_loop *loop, int64_t duration_us) {
+    if (!loop || duration_us < 1)
+        return EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    if (!status)
+        loop->slow_callback_duration_us = duration_us;
+    return status;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop as its own floor and the floors above see it. Everything here belongs to the loop's thread, but for `refs`
+ * and the inbox.
+ *
+ * Life: the struct lives as long as `refs` says. References are held by the user's handles on it, by thread-safe handles,
+ * by each job that was still out when the loop was closed, and by one for all the cells that live in its slabs (so a
+ * future may outlive the closing of its loop). */
+#ifndef FERRY_LOOP_LOOP_H
+#define FERRY_LOOP_LOOP_H
+
+#include <stdatomic.h>
+
+#include "base/hints.h"
+#include "base/slab.h"
+#include "loop/handle.h"
+#include "loop/inbox.h"
+#include "loop/ready.h"
+#include "loop/timer.h"
+
+/* Something that wants to be called once at the end of the current turn (or right away outside of one). */
+typedef struct fy_turn_hook {
+    struct fy_turn_hook *next;
+    void (*run)(struct fy_turn_hook *hook);
+    bool linked;
+} fy_turn_hook;
+
+/* Something under way that holds itself alive until it ends. A loop that closes tells it that it never will. */
+typedef struct fy_close_hook {
+    struct fy_close_hook *next;
+    struct fy_close_hook **link; /* what points to it; NULL: in no list */
+    void (*run)(struct fy_close_hook *hook);
+} fy_close_hook;
+
+/* How the executors' floor hangs its things on a loop without the loop knowing them. */
+typedef struct fy_loop_executors {
+    void *default_executor;
+    bool shut_down;                           /* the default one: no more submissions */
+    const void *future_class;                 /* fy_future_class of a job's future */
+    void (*message)(ferry_loop *loop, fy_message *message);
+    void (*close)(ferry_loop *loop);          /* the loop is closing: let go of the default executor */
+} fy_loop_executors;
+
+struct ferry_loop {
+    fy_ready ready;
+    fy_backend *backend;
+    _Atomic uintptr_t thread; /* that runs it, or 0; others may ask */
+    _Atomic bool closed;      /* others may ask */
+    unsigned fork_generation;
+    bool cells_hold;        /* closed, and cells still live: they hold a reference */
+    bool stopping;
+    bool debug;
+    bool in_turn;
+    bool may_spin;          /* more than one processor: spinning can pay */
+
+    /* polling */
+    int64_t now_us;         /* as of the last look at the clock */
+    uint64_t now_ticks;     /* the cheap counter at that moment */
+    uint64_t ticks_per_us;
+    uint32_t turns_unpolled;
+    uint32_t callbacks_unlooked;
+    int64_t last_gap_us;    /* how long the last wait for a message took */
+    size_t files;           /* attached to the backend */
+
+    fy_timers timers;
+    fy_turn_hook *hooks;
+    fy_close_hook *close_hooks;
+    size_t jobs_out;        /* with executors, their messages still to come */
+    size_t jobs_abandoned;  /* of these, how many have a future that nobody holds any more */
+    fy_loop_executors executors;
+    const fy_done_hooks *done_hooks;
+
+    fy_slab handles;        /* of 64 bytes */
+    fy_slab futures;        /* of 64 bytes */
+    fy_slab jobs;           /* a job with its future: 128 bytes */
+
+    ferry_exception_handler *exception_handler;
+    void *exception_arg;
+    int64_t slow_callback_duration_us;
+
+    fy_inbox inbox;
+    _Atomic size_t user_refs; /* the user's; together they hold one of refs */
+    _Atomic size_t refs;
+};
+
+/* Why a loop-only call cannot be served now: 0, FERRY_EWRONGTHREAD, FERRY_EFORKED, FERRY_ECLOSED. */
+ferry_status fy_loop_refusal(const ferry_loop *loop);
+
+/* The same check, quick for the common case. */
+static inline bool fy_loop_is_mine(const ferry_loop *loop) {
+    uintptr_t thread = atomic_load_explicit(&loop->thread, memory_order_relaxed);
+    return (thread == fy_thread_self() || !thread) && loop->fork_generation == fy_fork_generation();
+}
+
+static inline bool fy_loop_closed(const ferry_loop *loop) {
+    return atomic_load_explicit(&loop->closed, memory_order_relaxed);
+}
+
+static inline ferry_status fy_loop_check(const ferry_loop *loop) {
+    return fy_loop_is_mine(loop) && !fy_loop_closed(loop) ? 0 : fy_loop_refusal(loop);
+}
+
+/* The time for a deadline that must not be early: at most 1 µs ahead of the clock, never behind it. */
+int64_t fy_loop_now_for_deadline(ferry_loop *loop);
+
+/* Looks at the clock. */
+void fy_loop_refresh_now(ferry_loop *loop);
+
+/* One turn; see turn.c. Waits until deadline_us at the latest (0: does not wait). */
+ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us);
+
+/* Marks the loop as run by this thread. Returns: as ferry_loop_run_forever. */
+ferry_status fy_loop_enter(ferry_loop *loop);
+void fy_loop_leave(ferry_loop *loop);
+
+/* Turns until stop. */
+ferry_status fy_loop_run(ferry_loop *loop);
+
+/* Has `hook` run at the end of this turn; outside of a turn, now. */
+void fy_loop_at_turn_end(ferry_loop *loop, fy_turn_hook *hook);
+
+/* Has `hook` run when the loop closes, once nothing runs on it any more; and takes that back. */
+void fy_loop_at_close(ferry_loop *loop, fy_close_hook *hook);
+void fy_loop_not_at_close(fy_close_hook *hook);
+
+/* After a cell was given back, or a job's future was abandoned: if the loop is closed and nothing of it is in anybody's
+ * hands any more, the loop may go, and must not be touched after this. */
+void fy_loop_cell_gone(ferry_loop *loop);
+
+static inline void fy_loop_free_cell(ferry_loop *loop, fy_slab *slab, void *cell) {
+    fy_slab_free(slab, cell);
+    if (FY_UNLIKELY(loop->cells_hold))
+        fy_loop_cell_gone(loop);
+}
+
+/* References from any thread, beside the public ones. */
+void fy_loop_hold(ferry_loop *loop);
+void fy_loop_release(ferry_loop *loop);
+
+/* exception.c */
+void fy_loop_report(ferry_loop *loop, const ferry_report *report);
+
+/* The callback made at `origin` took that long. */
+void fy_loop_report_slow(ferry_loop *loop, const char *origin, int64_t took_us);
+
+/* A callback made at `origin` returned `status`. */
+void fy_loop_report_callback(ferry_loop *loop, ferry_status status, const char *origin, ferry_handle *handle);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One turn of the loop, in five steps, and the ways to make turns: until stopped, once, or when another loop says so.
+ *
+ * While callbacks are ready the kernel is not asked on every turn. It is asked at the latest after TURNS_UNPOLLED_MAX
+ * turns; and once CALLBACKS_UNLOOKED_MAX callbacks have run, a cheap counter is looked at, and if POLL_INTERVAL_US have
+ * passed since the last look at the clock, it is asked then. So neither I/O nor a timer waits for longer than that, or
+ * than CALLBACKS_UNLOOKED_MAX callbacks take if they are slow. */
+#include <errno.h>
+
+#include "base/assert.h"
+#include "loop/loop.h"
+
+enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 100 };
+
+/* A spin may last as long as a wake-up through the kernel would, and pays only if the last one was worth it. */
+enum { SPIN_US = 17, SPIN_IF_GAP_UNDER_US = 100, SPIN_LOOKS = 8 };
+
+static _Thread_local ferry_loop *running;
+
+/* ---- time ---- */
+
+void fy_loop_refresh_now(ferry_loop *loop) {
+    loop->now_ticks = fy_clock_ticks();
+    loop->now_us = loop->backend->class->now(loop->backend);
+}
+
+int64_t fy_loop_now_for_deadline(ferry_loop *loop) {
+    uint64_t age = fy_clock_ticks() - loop->now_ticks;
+    if (age >= loop->ticks_per_us / 2) {
+        fy_loop_refresh_now(loop);
+        return loop->now_us;
+    }
+    return loop->now_us + 1;
+}
+
+int64_t ferry_loop_time(ferry_loop *loop) {
+    if (!loop || fy_loop_closed(loop))
+        return ferry_now();
+    if (!loop->in_turn)
+        fy_loop_refresh_now(loop);
+    return loop->now_us;
+}
+
+/* ---- step 1: the inbox ---- */
+
+static void take_message(void *arg, fy_message *message) {
+    ferry_loop *loop = arg;
+    loop->executors.message(loop, message);
+}
+
+static bool take_post(void *arg, fy_entry entry) {
+    ferry_loop *loop = arg;
+    if (entry.handle) {
+        fy_ready_push_handle(&loop->ready, entry.handle);
+        return true;
+    }
+    return fy_ready_push(&loop->ready, entry) == 0;
+}
+
+static void drain_inbox(ferry_loop *loop) {
+    if (fy_inbox_has_news(&loop->inbox))
+        fy_inbox_drain(&loop->inbox, (fy_inbox_reader){take_message, take_post, loop});
+}
+
+/* ---- step 2: the kernel ---- */
+
+static ferry_status poll_now(ferry_loop *loop, fy_list *done) {
+    loop->turns_unpolled = 0;
+    ferry_status status = loop->files ? loop->backend->class->wait(loop->backend, 0, done) : 0;
+    fy_loop_refresh_now(loop);
+    return status;
+}
+
+static bool is_poll_due(ferry_loop *loop) {
+    if (++loop->turns_unpolled >= TURNS_UNPOLLED_MAX)
+        return true;
+    if (loop->callbacks_unlooked < CALLBACKS_UNLOOKED_MAX)
+        return false;
+    loop->callbacks_unlooked = 0;
+    return fy_clock_ticks() - loop->now_ticks >= POLL_INTERVAL_US * loop->ticks_per_us;
+}
+
+/* While jobs are out: waits a moment for one to come back before going to the kernel, if the last wait was short. */
+static bool spin_for_news(ferry_loop *loop, uint64_t began) {
+    if (loop->may_spin && loop->last_gap_us < SPIN_IF_GAP_UNDER_US) {
+        uint64_t limit = SPIN_US * loop->ticks_per_us;
+        do {
+            for (int i = 0; i < SPIN_LOOKS; i++) {
+                if (fy_inbox_has_news(&loop->inbox))
+                    return true;
+                fy_cpu_relax();
+            }
+        } while (fy_clock_ticks() - began < limit);
+    }
+    fy_thread_yield();
+    return fy_inbox_has_news(&loop->inbox);
+}
+
+static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
+    int64_t next_us = fy_timers_next(&loop->timers);
+    if (!fy_inbox_arm(&loop->inbox))
+        return 0;
+    ferry_status status = loop->backend->class->wait(loop->backend, next_us < deadline_us ? next_us : deadline_us, done);
+    fy_loop_refresh_now(loop);
+    return status;
+}
+
+static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
+    ferry_status status = 0;
+    loop->turns_unpolled = 0;
+    loop->callbacks_unlooked = 0;
+    if (!loop->jobs_out) {
+        status = wait_in_kernel(loop, deadline_us, done);
+    } else {
+        uint64_t began = fy_clock_ticks();
+        if (!spin_for_news(loop, began))
+            status = wait_in_kernel(loop, deadline_us, done);
+        loop->last_gap_us = (int64_t)((fy_clock_ticks() - began) / loop->ticks_per_us);
+    }
+    /* What has ended the wait is most often in the inbox. */
+    drain_inbox(loop);
+    return status;
+}
+
+/* ---- step 4: timers ---- */
+
+static void take_due_timers(ferry_loop *loop) {
+    for (ferry_handle *handle; (handle = fy_timers_take_due(&loop->timers, loop->now_us));) {
+        handle->place = FY_HANDLE_QUEUED;
+        fy_ready_push_handle(&loop->ready, handle);
+    }
+}
+
+/* ---- step 5: callbacks ---- */
+
+static inline void run_entry(ferry_loop *loop, fy_entry entry) {
+    if (entry.handle) {
+        fy_handle_run(loop, entry.handle);
+        return;
+    }
+    ferry_status status = entry.callback(entry.arg);
+    if (FY_UNLIKELY(status))
+        fy_loop_report_callback(loop, status, entry.origin, NULL);
+}
+
+static void run_entry_timed(ferry_loop *loop, fy_entry entry) {
+    const char *origin = entry.handle ? entry.handle->origin : entry.origin;
+    int64_t began_us = fy_clock_now();
+    run_entry(loop, entry);
+    int64_t took_us = fy_clock_now() - began_us;
+    if (took_us >= loop->slow_callback_duration_us)
+        fy_loop_report_slow(loop, origin, took_us);
+}
+
+static void run_ready(ferry_loop *loop) {
+    size_t count = loop->ready.tail - loop->ready.head;
+    loop->callbacks_unlooked += (uint32_t)(count < CALLBACKS_UNLOOKED_MAX ? count : CALLBACKS_UNLOOKED_MAX);
+    while (count--) {
+        fy_entry entry = fy_ready_pop(&loop->ready);
+        if (FY_UNLIKELY(loop->debug))
+            run_entry_timed(loop, entry);
+        else
+            run_entry(loop, entry);
+    }
+}
+
+/* ---- the end of a turn ---- */
+
+void fy_loop_at_turn_end(ferry_loop *loop, fy_turn_hook *hook) {
+    if (!loop->in_turn) {
+        hook->run(hook);
+        return;
+    }
+    if (hook->linked)
+        return;
+    hook->linked = true;
+    hook->next = loop->hooks;
+    loop->hooks = hook;
+}
+
+static void run_hooks(ferry_loop *loop) {
+    while (loop->hooks) {
+        fy_turn_hook *hook = loop->hooks;
+        loop->hooks = hook->next;
+        hook->linked = false;
+        hook->run(hook);
+    }
+}
+
+ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us) {
+    ferry_status status = 0;
+    fy_list done = {NULL, NULL};
+    loop->in_turn = true;
+    /* 1: what other threads have sent */
+    drain_inbox(loop);
+    /* 2: what the kernel has finished; blocks only if nothing is to be run */
+    if (fy_ready_count(&loop->ready)) {
+        if (is_poll_due(loop))
+            status = poll_now(loop, &done);
+    } else if (loop->stopping || !deadline_us) {
+        status = poll_now(loop, &done);
+    } else {
+        status = sleep_until(loop, deadline_us, &done);
+    }
+    /* 3: finished operations resolve their futures */
+    FY_ASSERT(fy_list_is_empty(&done));
+    /* 4: timers that are due */
+    if (loop->timers.count)
+        take_due_timers(loop);
+    /* 5: exactly what is ready now */
+    run_ready(loop);
+    if (FY_UNLIKELY(loop->ready.overflow))
+        fy_ready_settle(&loop->ready);
+    run_hooks(loop);
+    loop->in_turn = false;
+    return status;
+}
+
+/* ---- making turns ---- */
+
+ferry_loop *ferry_running_loop(void) {
+    return running && running->fork_generation == fy_fork_generation() ? running : NULL;
+}
+
+ferry_status fy_loop_enter(ferry_loop *loop) {
+    if (!loop)
+        return EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    if (status)
+        return status;
+    if (ferry_loop_is_running(loop) || ferry_running_loop())
+        return FERRY_EINVALIDSTATE;
+    running = loop;
+    atomic_store_explicit(&loop->thread, fy_thread_self(), memory_order_relaxed);
+    return 0;
+}
+
+void fy_loop_leave(ferry_loop *loop) {
+    atomic_store_explicit(&loop->thread, 0, memory_order_relaxed);
+    running = NULL;
+}
+
+ferry_status fy_loop_run(ferry_loop *loop) {
+    ferry_status status = 0;
+    do {
+        status = fy_loop_turn(loop, FERRY_FOREVER);
+    } while (!loop->stopping && !status);
+    loop->stopping = false;
+    return status;
+}
+
+ferry_status ferry_loop_run_forever(ferry_loop *loop) {
+    ferry_status status = fy_loop_enter(loop);
+    if (status)
+        return status;
+    status = fy_loop_run(loop);
+    fy_loop_leave(loop);
+    return status;
+}
+
+ferry_status ferry_loop_stop(ferry_loop *loop) {
+    if (!loop)
+        return EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    if (!status)
+        loop->stopping = true;
+    return status;
+}
+
+/* ---- embedding ---- */
+
+ferry_status ferry_loop_run_once(ferry_loop *loop, int64_t timeout_us) {
+    if (timeout_us < 0)
+        return EINVAL;
+    ferry_status status = fy_loop_enter(loop);
+    if (status)
+        return status;
+    int64_t deadline_us = 0;
+    if (timeout_us) {
+        int64_t now_us = fy_loop_now_for_deadline(loop);
+        deadline_us = timeout_us < FERRY_FOREVER - now_us ? now_us + timeout_us : FERRY_FOREVER;
+    }
+    status = fy_loop_turn(loop, deadline_us);
+    loop->stopping = false;
+    fy_loop_leave(loop);
+    return status;
+}
+
+intptr_t ferry_loop_wait_handle(const ferry_loop *loop) {
+    return loop && !fy_loop_closed(loop) ? loop->backend->wait_handle : -1;
+}
+
+int64_t ferry_loop_next_deadline(ferry_loop *loop) {
+    if (!loop || fy_loop_check(loop))
+        return FERRY_FOREVER;
+    bool busy = fy_ready_count(&loop->ready) || !fy_list_is_empty(&loop->backend->finished) || loop->stopping;
+    if (busy || !fy_inbox_arm(&loop->inbox))
+        return ferry_loop_time(loop);
+    return fy_timers_next(&loop->timers);
+}

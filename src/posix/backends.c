@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which backends a POSIX build has, best first. */
+#include "posix/reactor.h"
+
+const fy_backend_class *const fy_backends[] = {&fy_reactor_class, NULL};

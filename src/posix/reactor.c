@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Turns readiness into completion: tries the system call, parks the op when the kernel would block, and tries again at
+ * the next edge. It decides when a try is worth its cost and what outcome a system call means; which kernel reports the
+ * edges, and how, is the poller's affair.
+ *
+ * An edge comes once, so each direction of a file remembers in `may_be_ready` whether a try may succeed:
+ *
+ *   set      at first, by every edge, and as long as tries succeed
+ *   cleared  by EAGAIN; and by a short read where that proves the socket empty, which saves the call that would say so
+ *
+ * A direction in which it is cleared gets an edge as soon as that changes, whoever emptied or filled the file. A short
+ * read is such a proof on TCP alone (other kinds end a read at the borders of messages), and there only while the last
+ * event told of nothing but bytes: an end that came together with them gives no further edge, and urgent data ends a
+ * read before the socket is empty. Anything that comes later gives an edge of its own. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <apr_errno.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "posix/poller.h"
+#include "posix/reactor.h"
+#include "posix/sigpipe.h"
+#include "seam/backend.h"
+#include "seam/platform.h"
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* fy_sigpipe_prepare has seen to it */
+#endif
+
+/* Some systems refuse a size beyond an int. */
+enum { TRANSFER_MAX = 1 << 30 };
+
+_Static_assert(FY_DIRECTIONS == sizeof((fy_file_native){0}.may_be_ready) / sizeof(bool), "one flag per direction");
+
+typedef struct reactor {
+    fy_backend base;
+    fy_poller poller;
+    unsigned fork_generation;
+} reactor;
+
+static reactor *of(fy_backend *backend) {
+    return (reactor *)backend;
+}
+
+/* An inherited poller is the parent's too: what the child changed or took there, the parent would lose. */
+static bool is_inherited(const reactor *self) {
+    return self->fork_generation != fy_fork_generation();
+}
+
+static ferry_status reactor_open(fy_backend **ret_backend) {
+    reactor *self = fy_calloc(sizeof *self);
+    if (!self)
+        return APR_ENOMEM;
+    ferry_status status = fy_poller_open(&self->poller);
+    if (status) {
+        fy_free(self);
+        return status;
+    }
+    self->base.class = &fy_reactor_class;
+    self->base.wait_handle = self->poller.fd;
+    self->fork_generation = fy_fork_generation();
+    *ret_backend = &self->base;
+    return 0;
+}
+
+static void reactor_close(fy_backend *backend) {
+    FY_ASSERT(fy_list_is_empty(&backend->finished) || is_inherited(of(backend)));
+    fy_poller_close(&of(backend)->poller);
+    fy_free(backend);
+}
+
+static int64_t reactor_now(fy_backend *backend) {
+    (void)backend;
+    return fy_clock_now();
+}
+
+/* ---- files ---- */
+
+/* One question tells the three kinds apart: only TCP has this option, and only what is no socket says so. */
+static ferry_status classify(fy_file *file) {
+    int value;
+    socklen_t size = sizeof value;
+    bool is_tcp = getsockopt(file->handle, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0;
+    if (!is_tcp && errno == EBADF)
+        return errno;
+    file->native = (fy_file_native){
+        .may_be_ready = {true, true},
+        .is_socket = is_tcp || errno != ENOTSOCK,
+        .is_tcp = is_tcp,
+        .drains_by_short_read = is_tcp,
+    };
+    return 0;
+}
+
+static ferry_status make_nonblocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK))
+        return 0;
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : errno;
+}
+
+static ferry_status reactor_attach(fy_backend *backend, fy_file *file) {
+    ferry_status status = classify(file);
+    if (status)
+        return status;
+    status = fy_poller_add(&of(backend)->poller, file->handle, file);
+    if (status)
+        return status;
+    status = make_nonblocking(file->handle);
+    if (status)
+        fy_poller_remove(&of(backend)->poller, file->handle);
+    else
+        fy_sigpipe_prepare(file->handle);
+    return status;
+}
+
+static void reactor_detach(fy_backend *backend, fy_file *file) {
+    if (!is_inherited(of(backend))) {
+        FY_ASSERT(!file->in_flight[FY_IN]);
+        FY_ASSERT(!file->in_flight[FY_OUT]);
+        fy_poller_remove(&of(backend)->poller, file->handle);
+    }
+    close(file->handle); /* whatever it says, the descriptor is gone */
+}
+
+/* ---- ops ---- */
+
+static ssize_t transfer(const fy_op *op, size_t size) {
+    int fd = op->file->handle;
+    bool is_socket = op->file->native.is_socket;
+    if (op->kind == FY_OP_READ)
+        return is_socket ? recv(fd, op->buffer, size, 0) : read(fd, op->buffer, size);
+    return is_socket ? send(fd, op->data, size, MSG_NOSIGNAL) : fy_sigpipe_write(fd, op->data, size);
+}
+
+/* True once the outcome is final; false if the kernel would block. */
+static bool attempt(fy_op *op) {
+    fy_file_native *file = &op->file->native;
+    int direction = fy_op_direction(op);
+    size_t size = op->size < TRANSFER_MAX ? op->size : TRANSFER_MAX;
+    ssize_t moved;
+    do
+        moved = transfer(op, size);
+    while (moved < 0 && errno == EINTR);
+    if (moved < 0 && errno == EAGAIN) {
+        file->may_be_ready[direction] = false;
+        return false;
+    }
+    if (moved > 0) {
+        op->status = 0;
+        op->count = (size_t)moved;
+        if (direction == FY_IN && op->count < size && file->drains_by_short_read)
+            file->may_be_ready[FY_IN] = false;
+    } else {
+        op->status = moved < 0 ? errno : direction == FY_IN ? APR_EOF : 0;
+        op->count = 0;
+    }
+    return true;
+}
+
+static void finish(fy_backend *backend, fy_op *op) {
+    op->native.is_final = true;
+    fy_list_push(&backend->finished, &op->node);
+}
+
+static void reactor_submit(fy_backend *backend, fy_op *op) {
+    fy_file *file = op->file;
+    int direction = fy_op_direction(op);
+    FY_ASSERT(op->size > 0);
+    FY_ASSERT(!file->in_flight[direction]);
+    file->in_flight[direction] = op;
+    op->native.is_final = false;
+    if (file->native.may_be_ready[direction] && attempt(op))
+        finish(backend, op);
+}
+
+static void reactor_cancel(fy_backend *backend, fy_op *op) {
+    if (!fy_op_is_in_flight(op) || op->native.is_final)
+        return;
+    op->status = FERRY_ECANCELED;
+    op->count = 0;
+    finish(backend, op);
+}
+
+/* ---- waiting ---- */
+
+static void take_edge(fy_backend *backend, fy_file *file, int direction) {
+    fy_op *op = file->in_flight[direction];
+    file->native.may_be_ready[direction] = true;
+    if (op && !op->native.is_final && attempt(op))
+        finish(backend, op);
+}
+
+static void take_event(fy_backend *backend, const fy_poller_event *event) {
+    fy_file *file = event->cookie;
+    file->native.drains_by_short_read = file->native.is_tcp && !(event->ready & FY_READY_SPECIAL);
+    if (event->ready & FY_READY_IN)
+        take_edge(backend, file, FY_IN);
+    if (event->ready & FY_READY_OUT)
+        take_edge(backend, file, FY_OUT);
+}
+
+static void deliver(fy_backend *backend, fy_list *done) {
+    for (fy_op *op; (op = fy_op_list_pop(&backend->finished));) {
+        op->file->in_flight[fy_op_direction(op)] = NULL;
+        fy_list_push(done, &op->node);
+    }
+}
+
+/* Finished ops do not spare the look at the kernel: a program that always has some would never see anything else. */
+static ferry_status reactor_wait(fy_backend *backend, int64_t deadline_us, fy_list *done) {
+    fy_poller_event events[FY_POLLER_EVENTS_MAX];
+    int count;
+    if (is_inherited(of(backend)))
+        return FERRY_EFORKED;
+    if (!fy_list_is_empty(&backend->finished))
+        deadline_us = 0;
+    ferry_status status = fy_poller_wait(&of(backend)->poller, deadline_us, events, &count);
+    for (int i = 0; i < count; i++)
+        take_event(backend, &events[i]);
+    deliver(backend, done);
+    return status;
+}
+
+static void reactor_wake(fy_backend *backend) {
+    if (!is_inherited(of(backend)))
+        fy_poller_wake(&of(backend)->poller);
+}
+
+const fy_backend_class fy_reactor_class = {
+    .name = fy_poller_name,
+    .open = reactor_open,
+    .close = reactor_close,
+    .now = reactor_now,
+    .attach = reactor_attach,
+    .detach = reactor_detach,
+    .submit = reactor_submit,
+    .cancel = reactor_cancel,
+    .wait = reactor_wait,
+    .wake = reactor_wake,
+};

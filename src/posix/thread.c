@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads without making any: names, timed waiting, parking, and telling a forked child from its parent. It decides how
+ * each is done with what the system has; the meaning is seam/platform.h's. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#if defined(__FreeBSD__) || defined(__OpenBSD__)
+#include <pthread_np.h>
+#endif
+
+#include "posix/timespec.h"
+#include "seam/platform.h"
+
+#ifdef FY_FUTEX_PARKER
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#endif
+
+/* ---- names and processors ---- */
+
+void fy_thread_set_name(const char *name) {
+#if defined(__linux__)
+    char kept[16]; /* the kernel's limit; a longer name would be refused whole */
+    size_t length = strnlen(name, sizeof kept - 1);
+    memcpy(kept, name, length);
+    kept[length] = '\0';
+    pthread_setname_np(pthread_self(), kept);
+#elif defined(__APPLE__)
+    pthread_setname_np(name);
+#elif defined(__NetBSD__)
+    pthread_setname_np(pthread_self(), "%s", (void *)(uintptr_t)name);
+#elif defined(__FreeBSD__) || defined(__OpenBSD__)
+    pthread_set_name_np(pthread_self(), name);
+#else
+    (void)name;
+#endif
+}
+
+void fy_thread_yield(void) {
+    sched_yield();
+}
+
+/* ---- fork ---- */
+
+/* 0 until the first question: whoever asked nothing before a fork has noted nothing that it could make stale. */
+static _Atomic unsigned fork_generation;
+
+static void count_fork(void) {
+    atomic_fetch_add_explicit(&fork_generation, 1, memory_order_relaxed);
+}
+
+static void watch_forks(void) {
+    /* Without the handler a fork stays unseen, which harms only a program that uses inherited objects in the child. */
+    (void)pthread_atfork(NULL, NULL, count_fork);
+    atomic_store_explicit(&fork_generation, 1, memory_order_relaxed);
+}
+
+unsigned fy_fork_generation(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    unsigned generation = atomic_load_explicit(&fork_generation, memory_order_relaxed);
+    if (generation)
+        return generation;
+    pthread_once(&once, watch_forks);
+    return atomic_load_explicit(&fork_generation, memory_order_relaxed);
+}
+
+/* ---- condition variables ---- */
+
+ferry_status fy_cond_init(fy_cond *cond) {
+#if defined(__APPLE__)
+    return pthread_cond_init(&cond->native, NULL);
+#else
+    pthread_condattr_t attributes;
+    int status = pthread_condattr_init(&attributes);
+    if (status)
+        return status;
+    status = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (!status)
+        status = pthread_cond_init(&cond->native, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return status;
+#endif
+}
+
+bool fy_cond_wait_until(fy_cond *cond, fy_mutex *mutex, int64_t deadline_us) {
+    if (deadline_us == FERRY_FOREVER) {
+        fy_cond_wait(cond, mutex);
+        return true;
+    }
+#if defined(__APPLE__)
+    struct timespec left = fy_timespec(fy_clock_left(deadline_us));
+    int status = pthread_cond_timedwait_relative_np(&cond->native, &mutex->native, &left);
+#else
+    struct timespec deadline = fy_timespec(deadline_us);
+    int status = pthread_cond_timedwait(&cond->native, &mutex->native, &deadline);
+#endif
+    FY_ASSERT(status == 0 || status == ETIMEDOUT);
+    return status == 0;
+}
+
+/* ---- parking ---- */
+
+#ifdef FY_FUTEX_PARKER
+
+/* EMPTY: nobody parks, no token. PARKED: the owner sleeps or is about to. TOKEN: an unpark came first. Only the owner
+ * makes it EMPTY or PARKED, anyone makes it TOKEN. One step down leads from TOKEN to EMPTY and from EMPTY to PARKED. */
+enum { EMPTY = 0, TOKEN = 1 };
+#define PARKED UINT32_MAX
+
+#ifdef SYS_futex_time64
+#define FUTEX_CALL SYS_futex_time64
+#else
+#define FUTEX_CALL SYS_futex
+#endif
+
+ferry_status fy_parker_init(fy_parker *parker) {
+    atomic_init(&parker->state, EMPTY);
+    return 0;
+}
+
+void fy_parker_fini(fy_parker *parker) {
+    (void)parker;
+}
+
+static void futex_wait(fy_parker *parker, int64_t deadline_us) {
+    struct __kernel_timespec deadline = fy_kernel_timespec(deadline_us);
+    syscall(FUTEX_CALL, &parker->state, FUTEX_WAIT_BITSET_PRIVATE, PARKED,
+            deadline_us == FERRY_FOREVER ? NULL : &deadline, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+bool fy_park(fy_parker *parker, int64_t deadline_us) {
+    if (atomic_fetch_sub_explicit(&parker->state, 1, memory_order_acquire) == TOKEN)
+        return true;
+    if (deadline_us > 0)
+        futex_wait(parker, deadline_us);
+    return atomic_exchange_explicit(&parker->state, EMPTY, memory_order_acquire) == TOKEN;
+}
+
+void fy_unpark(fy_parker *parker) {
+    if (atomic_exchange_explicit(&parker->state, TOKEN, memory_order_release) == PARKED)
+        syscall(FUTEX_CALL, &parker->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+#else
+
+ferry_status fy_parker_init(fy_parker *parker) {
+    ferry_status status = fy_mutex_init(&parker->mutex);
+    if (status)
+        return status;
+    status = fy_cond_init(&parker->cond);
+    if (status)
+        fy_mutex_fini(&parker->mutex);
+    parker->has_token = false;
+    return status;
+}
+
+void fy_parker_fini(fy_parker *parker) {
+    fy_cond_fini(&parker->cond);
+    fy_mutex_fini(&parker->mutex);
+}
+
+bool fy_park(fy_parker *parker, int64_t deadline_us) {
+    fy_mutex_lock(&parker->mutex);
+    if (!parker->has_token && deadline_us > 0)
+        (void)fy_cond_wait_until(&parker->cond, &parker->mutex, deadline_us);
+    bool had_token = parker->has_token;
+    parker->has_token = false;
+    fy_mutex_unlock(&parker->mutex);
+    return had_token;
+}
+
+void fy_unpark(fy_parker *parker) {
+    fy_mutex_lock(&parker->mutex);
+    parker->has_token = true;
+    fy_cond_signal(&parker->cond);
+    fy_mutex_unlock(&parker->mutex);
+}
+
+#endif

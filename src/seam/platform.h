@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a port supplies besides a backend: clock, threads, locks, parking and what the machine offers. Chosen at link
+ * time by folder (src/posix, src/win32), so that common code calls plain functions and never asks which system this is.
+ * The public ferry_now and ferry_thread_sleep of ferry/base.h are the port's too.
+ *
+ * native.h is the port's as well. It defines, because their size or their speed needs it in a header: the types
+ * fy_handle, fy_file_native, fy_op_native, fy_mutex, fy_cond and fy_parker, and the functions marked "inline" below. */
+#ifndef FERRY_SEAM_PLATFORM_H
+#define FERRY_SEAM_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ferry/base.h"
+#include "native.h"
+
+/* ---- clock ---- */
+
+/* Microseconds on the monotonic clock that every loop uses. Never goes back.
+ * Thread: any, signal-safe. */
+int64_t fy_clock_now(void);
+
+/* Microseconds from now until `deadline_us`: 0 if it has passed (without a look at the clock if the deadline is not
+ * positive), FERRY_FOREVER if it is that.
+ * Thread: any, signal-safe. */
+int64_t fy_clock_left(int64_t deadline_us);
+
+/* A counter that is cheap to read (some 10 ns) and only good for coarse intervals: it may stand still while the machine
+ * sleeps, and two processors may disagree a little, so a difference may come out negative. For spinning and statistics,
+ * never for deadlines. Inline.
+ * Thread: any, signal-safe. */
+static inline uint64_t fy_clock_ticks(void);
+
+/* How many ticks make a microsecond, at least 1, rounded. The first call may take 100 µs to measure it.
+ * Thread: any. */
+uint64_t fy_clock_ticks_per_us(void);
+
+/* ---- threads ---- */
+
+/* A number that no other living thread has. A thread made later may have it again. Inline.
+ * Thread: any, signal-safe. */
+static inline uintptr_t fy_thread_self(void);
+
+/* Names the calling thread for debuggers and process lists. The system may keep only the beginning (15 bytes on Linux);
+ * a system that cannot name threads ignores it. */
+void fy_thread_set_name(const char *name);
+
+/* Has `run(arg)` called when the calling thread has ended but for its last few instructions: after its start function
+ * has returned and whatever library made the thread is done with it. Once per thread.
+ * Returns: 0, APR_ENOMEM, or an OS code. */
+ferry_status fy_thread_at_exit(void (*run)(void *arg), void *arg);
+
+/* Offers the processor to another thread that is ready to run. */
+void fy_thread_yield(void);
+
+/* Tells the processor that this is a spinning loop. Inline. */
+static inline void fy_cpu_relax(void);
+
+/* Differs between a process and its children by fork, and from every value that the child's parents had. An object that
+ * notes it when it is made can tell later that it was inherited. Not 0. Does not see children made by vfork or by a
+ * bare clone.
+ * Thread: any. */
+unsigned fy_fork_generation(void);
+
+/* ---- processors ---- */
+
+/* How many processors this process may run on, by the calling thread's affinity mask. At least 1. */
+unsigned fy_cpu_affinity(void);
+
+/* How many processors' worth of time it may use: the affinity, or the quota of its control groups (rounded up) if that
+ * is less. At least 1. Reads files: ask once. */
+unsigned fy_cpu_usable(void);
+
+/* ---- locks ----
+ *
+ * fy_mutex is not recursive. Both may be moved only while nobody uses them. All are inline but for the timed wait. */
+
+/* Returns: 0, APR_ENOMEM, or an OS code. */
+static inline ferry_status fy_mutex_init(fy_mutex *mutex);
+static inline void fy_mutex_fini(fy_mutex *mutex);
+static inline void fy_mutex_lock(fy_mutex *mutex);
+static inline void fy_mutex_unlock(fy_mutex *mutex);
+
+/* Returns: 0, APR_ENOMEM, or an OS code. */
+ferry_status fy_cond_init(fy_cond *cond);
+
+/* Nobody waits. Not in a child made by fork while the parent's threads waited: it could block for ever. */
+static inline void fy_cond_fini(fy_cond *cond);
+
+/* Waits with the mutex held; may return with no signal. */
+static inline void fy_cond_wait(fy_cond *cond, fy_mutex *mutex);
+
+/* The same until `deadline_us` on fy_clock_now's clock at the latest, never early for its sake; FERRY_FOREVER is no
+ * limit. Returns false once the deadline has passed. */
+bool fy_cond_wait_until(fy_cond *cond, fy_mutex *mutex, int64_t deadline_us);
+
+static inline void fy_cond_signal(fy_cond *cond);
+static inline void fy_cond_broadcast(fy_cond *cond);
+
+/* ---- parking ----
+ *
+ * A parker holds at most one token. Only its owner parks on it; anyone unparks. What was written before the unpark that
+ * left a token is seen after the park that took it. */
+
+/* Returns: 0, APR_ENOMEM, or an OS code. */
+ferry_status fy_parker_init(fy_parker *parker);
+
+/* No unpark is under way and none will come. */
+void fy_parker_fini(fy_parker *parker);
+
+/* Takes the token and returns true; blocks for it until `deadline_us` on fy_clock_now's clock (a time in the past does
+ * not block, FERRY_FOREVER is no limit). False: no token was there; either the deadline has passed or the return is
+ * spurious, so the caller looks at what it waits for and at the clock. */
+bool fy_park(fy_parker *parker, int64_t deadline_us);
+
+/* Leaves a token, or does nothing if one is there, and lets a parked owner go. The parker must live until this returns.
+ * Thread: any. */
+void fy_unpark(fy_parker *parker);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One suite for every backend: what seam/backend.h promises, said in tests. A backend joins by describing itself in a
+ * backend_kind and stamping the suite:
+ *
+ *     static const backend_kind socketpair_kind = { .class = ..., .make_pair = ... };
+ *     BACKEND_CONTRACT_SUITE(socketpair)
+ *     static const fy_test tests[] = { BACKEND_CONTRACT_ROWS(socketpair) };
+ *     FY_TEST_MAIN("backend_epoll", tests)
+ *
+ * The suite knows handles only as things that make_pair makes and detach closes. */
+#ifndef FERRY_TESTS_BACKEND_CONTRACT_H
+#define FERRY_TESTS_BACKEND_CONTRACT_H
+
+#include "seam/backend.h"
+#include "support/harness.h"
+
+typedef struct backend_kind {
+    const fy_backend_class *class;
+
+    /* Other threads may wake it, and time passes by itself. Without, tests that need another thread are left out. */
+    bool has_threads;
+
+    /* A pair made directly after another one was closed has the same handles. */
+    bool reuses_handles;
+
+    /* Makes the two ends of a two-way byte stream that holds less than 1 MiB in each direction. */
+    void (*make_pair)(fy_backend *backend, fy_handle ends[2]);
+
+    /* Between the two, signals interrupt the calling thread's waits again and again. NULL where there are none. */
+    void (*start_interrupting)(void);
+    void (*stop_interrupting)(void);
+} backend_kind;
+
+/* Each test once; what a name says is what the test shows. */
+#define BACKEND_CONTRACT(X, prefix)                          \
+    X(prefix, bytes_move_both_ways)                          \
+    X(prefix, only_wait_delivers)                            \
+    X(prefix, read_waits_for_a_later_write)                  \
+    X(prefix, short_reads_lose_nothing)                      \
+    X(prefix, after_a_short_read_more_bytes_come)            \
+    X(prefix, after_a_short_read_the_end_comes)              \
+    X(prefix, bytes_before_attach_are_read)                  \
+    X(prefix, bytes_before_submit_are_read)                  \
+    X(prefix, bytes_together_with_a_hang_up_are_read_first)  \
+    X(prefix, large_write_makes_partial_progress)            \
+    X(prefix, both_directions_of_a_file_are_independent)     \
+    X(prefix, end_of_stream_is_told_each_time)               \
+    X(prefix, write_to_a_closed_peer_gets_a_status)          \
+    X(prefix, waiting_write_learns_that_its_peer_closed)     \
+    X(prefix, cancelled_read_is_delivered_once)              \
+    X(prefix, cancel_twice_delivers_once)                    \
+    X(prefix, cancel_of_an_idle_op_does_nothing)             \
+    X(prefix, cancel_of_a_finished_op_keeps_its_outcome)     \
+    X(prefix, cancelled_read_leaves_the_bytes)               \
+    X(prefix, cancelled_write_sends_nothing)                 \
+    X(prefix, op_is_reusable_after_delivery)                 \
+    X(prefix, reused_handle_sees_nothing_of_its_past)        \
+    X(prefix, many_files_are_each_delivered_once)            \
+    X(prefix, deadline_is_kept_and_never_early)              \
+    X(prefix, past_deadline_does_not_block)                  \
+    X(prefix, no_deadline_waits_for_an_outcome)              \
+    X(prefix, finished_ops_do_not_hide_the_others)           \
+    X(prefix, interrupted_wait_returns_and_loses_nothing)    \
+    X(prefix, wake_before_a_wait_is_not_lost)                \
+    X(prefix, wake_from_another_thread_ends_a_wait)          \
+    X(prefix, wake_works_again_and_again)                    \
+    X(prefix, many_wakes_count_as_one)                       \
+    X(prefix, two_threads_wake)
+
+#define BACKEND_CONTRACT_DECLARE(prefix, name) void contract_##name(const backend_kind *kind);
+#define BACKEND_CONTRACT_STAMP(prefix, name) \
+    static void prefix##_##name(void) {      \
+        contract_##name(&prefix##_kind);     \
+    }
+#define BACKEND_CONTRACT_ROW(prefix, name) FY_TEST(prefix##_##name),
+
+/* Defines the suite's tests for the kind that is called <prefix>_kind. */
+#define BACKEND_CONTRACT_SUITE(prefix) BACKEND_CONTRACT(BACKEND_CONTRACT_STAMP, prefix)
+#define BACKEND_CONTRACT_ROWS(prefix) BACKEND_CONTRACT(BACKEND_CONTRACT_ROW, prefix)
+
+BACKEND_CONTRACT(BACKEND_CONTRACT_DECLARE, )
+
+#endif

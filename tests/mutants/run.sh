@@ -1,0 +1,125 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Shows that each test of the backend contract can fail. Every patch in backend/ is a small bug; each is applied to a
+# copy of the sources, and the contract is run on the result, test by test. It passes if every bug is caught by some
+# test and every test has caught some bug. A test that crashes or hangs has caught it.
+#
+#     tests/mutants/run.sh [NAME...]      every bug, or those named (then a test may well catch none)
+#
+# CC, MUTANTS_JOBS (tests at a time; most of them only wait) and MUTANTS_LIMIT_S (when a test counts as hung) may be
+# set.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+source_dir=$(cd "$here/../.." && pwd)
+compiler=${CC:-cc}
+jobs=${MUTANTS_JOBS:-12}
+limit_s=${MUTANTS_LIMIT_S:-6}
+work=$(mktemp -d "${TMPDIR:-/tmp}/ferry-mutants-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+
+# git apply must not take the copy for a part of a repository around it.
+export GIT_CEILING_DIRECTORIES="$work"
+
+fail() {
+    echo "mutants: $*" >&2
+    exit 1
+}
+
+# The tests give up early here, since what a mutant breaks does not come later either.
+flags="-std=c11 -O1 -DFERRY_STATIC -DCONTRACT_WITHIN_US=1500000 $(pkg-config --cflags apr-1 cunit)"
+libraries="$(pkg-config --libs apr-1 cunit) -lpthread"
+
+# compile FOLDER FILE: FILE of FOLDER's tree into FOLDER/objects.
+compile() {
+    # shellcheck disable=SC2086
+    $compiler $flags -I"$1/include" -I"$1/src" -I"$1/src/posix" -I"$1/tests" -c "$1/$2" \
+        -o "$1/objects/$(basename "$2" .c).o"
+}
+
+# link FOLDER: the contract's program of that tree.
+link() {
+    # shellcheck disable=SC2086
+    $compiler "$1"/objects/*.o -o "$1/contract" $libraries
+}
+
+build_original() {
+    mkdir -p "$work/original/objects"
+    cp -R "$source_dir/include" "$source_dir/src" "$work/original/"
+    mkdir "$work/original/tests"
+    cp -R "$source_dir"/tests/support "$source_dir"/tests/*.[ch] "$work/original/tests/"
+    for file in src/posix/*.c src/base/alloc.c src/base/status.c tests/backend_*.c tests/test_backend_epoll.c \
+        tests/support/harness.c; do
+        for path in "$work"/original/$file; do
+            compile "$work/original" "${path#"$work/original/"}"
+        done
+    done
+    link "$work/original"
+}
+
+# build_mutant NAME: a copy with one patch, of which only the patched files are compiled again.
+build_mutant() {
+    cp -R "$work/original" "$work/$1"
+    (cd "$work/$1" && git apply "$here/backend/$1.patch") || fail "$1 does not apply any more"
+    sed -n 's,^+++ b/,,p' "$here/backend/$1.patch" | while read -r file; do
+        compile "$work/$1" "$file" || exit 1
+    done || fail "$1 does not compile"
+    link "$work/$1"
+}
+
+# The contract's tests, each on both kinds of stream.
+list_tests() {
+    sed -n 's/^ *X(prefix, \([a-z_]*\)).*/\1/p' "$source_dir/tests/backend_contract.h" | while read -r test; do
+        echo "socketpair_$test"
+        echo "tcp_$test"
+    done
+}
+
+# run_all NAME...: leaves a line "NAME TEST" in $work/failed for each test that failed on that build.
+# shellcheck disable=SC2016 # what stands in single quotes is for the inner shell
+run_all() {
+    : >"$work/failed"
+    for name in "$@"; do
+        list_tests | sed "s/^/$name /"
+    done | WORK=$work LIMIT_S=$limit_s xargs -P "$jobs" -n 2 sh -c '
+        timeout -s KILL "$LIMIT_S" "$WORK/$1/contract" "$2" >"$WORK/$1/$2.log" 2>&1 || echo "$1 $2" >>"$WORK/failed"
+    ' run
+}
+
+command -v git >/dev/null || fail "git is needed"
+[ -n "$(list_tests)" ] || fail "no test was found in backend_contract.h"
+
+build_original
+run_all original
+[ ! -s "$work/failed" ] || fail "fails without a bug: $(cat "$work/failed")"
+
+if [ $# -gt 0 ]; then
+    names=$*
+else
+    names=$(for patch in "$here"/backend/*.patch; do basename "$patch" .patch; done)
+fi
+for name in $names; do
+    build_mutant "$name"
+done
+# shellcheck disable=SC2086 # one word per mutant
+run_all $names
+
+count=0
+survivors=0
+for name in $names; do
+    caught=$(sed -n "s/^$name //p" "$work/failed" | sed 's/^socketpair_//; s/^tcp_//' | sort -u | tr '\n' ' ')
+    count=$((count + 1))
+    if [ -z "$caught" ]; then
+        survivors=$((survivors + 1))
+    fi
+    echo "$name: ${caught:-SURVIVED}"
+done
+
+idle=$(list_tests | sed 's/^socketpair_//; s/^tcp_//' | sort -u | while read -r test; do
+    grep -q "_$test\$" "$work/failed" || echo "$test"
+done)
+echo
+echo "mutants: $count, survivors: $survivors"
+echo "tests that caught nothing: ${idle:-none}"
+[ "$survivors" -eq 0 ] && { [ $# -gt 0 ] || [ -z "$idle" ]; }

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An allocator for ferry_set_allocator that counts what is alive, and refuses the Nth request, or all from the Nth on. It
+ * knows nothing of who asks. Set it before the first loop, in every test that counts. */
+#ifndef FERRY_TESTS_SUPPORT_ALLOCATOR_H
+#define FERRY_TESTS_SUPPORT_ALLOCATOR_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "support/harness.h"
+
+/* Before every block: how large it is. */
+typedef union counted_head {
+    size_t size;
+    max_align_t alignment;
+} counted_head;
+
+static atomic_size_t live_blocks;
+static atomic_size_t live_bytes;
+static atomic_long requests;       /* since the last allocator_refuse */
+static atomic_long refuse_from;    /* the first request to refuse; 0: none */
+static atomic_bool refuse_the_rest;
+static atomic_long refusals;
+
+static inline bool is_refused(void) {
+    long number = atomic_fetch_add(&requests, 1) + 1, from = atomic_load(&refuse_from);
+    bool refused = from && (number == from || (number > from && atomic_load(&refuse_the_rest)));
+    if (refused)
+        atomic_fetch_add(&refusals, 1);
+    return refused;
+}
+
+static inline void *counted_malloc(size_t size) {
+    if (is_refused())
+        return NULL;
+    counted_head *head = malloc(sizeof *head + size);
+    CHECK(head);
+    head->size = size;
+    atomic_fetch_add(&live_blocks, 1);
+    atomic_fetch_add(&live_bytes, size);
+    return head + 1;
+}
+
+static inline void counted_free(void *block) {
+    if (!block)
+        return;
+    counted_head *head = (counted_head *)block - 1;
+    atomic_fetch_sub(&live_blocks, 1);
+    atomic_fetch_sub(&live_bytes, head->size);
+    free(head);
+}
+
+static inline void *counted_realloc(void *block, size_t size) {
+    if (!block)
+        return counted_malloc(size);
+    if (is_refused())
+        return NULL;
+    counted_head *head = (counted_head *)block - 1;
+    size_t before = head->size;
+    head = realloc(head, sizeof *head + size);
+    CHECK(head);
+    head->size = size;
+    atomic_fetch_add(&live_bytes, size);
+    atomic_fetch_sub(&live_bytes, before);
+    return head + 1;
+}
+
+static inline void allocator_install(void) {
+    static const ferry_allocator counted = {counted_malloc, counted_realloc, counted_free};
+    CHECK_INT(atomic_load(&live_blocks), 0);
+    CHECK_STATUS(ferry_set_allocator(&counted), 0);
+}
+
+/* Counts requests anew and refuses the one with this number (0: none), and those after it too if `the_rest`. */
+static inline void allocator_refuse(long number, bool the_rest) {
+    atomic_store(&requests, 0);
+    atomic_store(&refusals, 0);
+    atomic_store(&refuse_from, number);
+    atomic_store(&refuse_the_rest, the_rest);
+}
+
+#endif

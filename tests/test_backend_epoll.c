@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* epoll against the contract, on two kinds of stream, and what is epoll's alone: its wait handle, and a kernel that
+ * knows no timeouts in microseconds. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include "backend_fixture.h"
+#include "backend_posix.h"
+#include "posix/reactor.h"
+
+static const backend_kind socketpair_kind = POSIX_KIND(&fy_reactor_class, socketpair_make);
+static const backend_kind tcp_kind = POSIX_KIND(&fy_reactor_class, tcp_make);
+
+BACKEND_CONTRACT_SUITE(socketpair)
+BACKEND_CONTRACT_SUITE(tcp)
+
+static void backend_is_called_epoll(void) {
+    CHECK_STRING(fy_reactor_class.name, "epoll");
+}
+
+/* ---- the wait handle ---- */
+
+static bool is_readable(intptr_t handle) {
+    struct pollfd poller = {.fd = (int)handle, .events = POLLIN};
+    return poll(&poller, 1, 0) == 1;
+}
+
+static void wait_handle_tells_of_bytes_and_wakes(void) {
+    backend_fixture f;
+    char byte;
+    open_fixture(&f, &socketpair_kind);
+    settle(&f);
+    intptr_t handle = f.backend->wait_handle;
+    CHECK(!is_readable(handle));
+    wake(&f);
+    CHECK(is_readable(handle));
+    settle(&f);
+    CHECK(!is_readable(handle));
+    fy_op read = fy_op_read(&f.b, &byte, 1);
+    submit(&f, &read);
+    send_text(&f, &f.a, "x");
+    CHECK(is_readable(handle) || !fy_op_is_in_flight(&read));
+    await_op(&f, &read, 0);
+    settle(&f);
+    CHECK(!is_readable(handle));
+    close_fixture(&f);
+}
+
+/* What is final without the kernel's help is not in the handle: the list says it. */
+static void finished_says_what_the_wait_handle_does_not(void) {
+    backend_fixture f;
+    open_fixture(&f, &socketpair_kind);
+    settle(&f);
+    fy_op write = fy_op_write(&f.a, "x", 1);
+    CHECK(fy_list_is_empty(&f.backend->finished));
+    submit(&f, &write);
+    CHECK(!fy_list_is_empty(&f.backend->finished));
+    await_op(&f, &write, 0);
+    CHECK(fy_list_is_empty(&f.backend->finished));
+    close_fixture(&f);
+}
+
+/* ---- kernels that fail, and old ones ---- */
+
+/* For a moment another file stands in the place of the epoll descriptor. */
+static void failing_wait_is_a_status_and_still_delivers(void) {
+    backend_fixture f;
+    open_fixture(&f, &socketpair_kind);
+    settle(&f);
+    fy_op write = fy_op_write(&f.a, "x", 1);
+    submit(&f, &write);
+    int epoll_fd = (int)f.backend->wait_handle, saved = dup(epoll_fd);
+    CHECK(saved >= 0);
+    CHECK_INT(dup2(f.a.handle, epoll_fd), epoll_fd);
+    CHECK_STATUS(fy_reactor_class.wait(f.backend, FERRY_FOREVER, &f.done), EINVAL);
+    CHECK(fy_op_list_pop(&f.done) == &write);
+    CHECK_INT(dup2(saved, epoll_fd), epoll_fd);
+    CHECK_INT(close(saved), 0);
+    expect_text(&f, &f.b, "x");
+    close_fixture(&f);
+}
+
+/* Makes the kernel deny that it knows epoll_pwait2, for the rest of this process's life and over exec. */
+static bool deny_epoll_pwait2(int error) {
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((unsigned)error & SECCOMP_RET_DATA)),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof program / sizeof program[0], .filter = program};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0
+           && syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL, (size_t)0) == -1 && errno == error;
+}
+
+/* Runs one test of this program on a kernel that denies the call, and returns how it exited. */
+static int run_without_epoll_pwait2(int error, const char *test) {
+    char *arguments[] = {"test_backend_epoll", (char *)(uintptr_t)test, NULL};
+    int status = 0;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        int nowhere = open("/dev/null", O_WRONLY);
+        if (nowhere >= 0 && dup2(nowhere, STDOUT_FILENO) >= 0 && deny_epoll_pwait2(error))
+            execv("/proc/self/exe", arguments);
+        _exit(EXIT_FAILURE);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+static void kernel_without_microseconds_keeps_the_contract(void) {
+    static const int errors[] = {ENOSYS, EPERM};
+    static const char *const tests[] = {
+        "socketpair_deadline_is_kept_and_never_early", "socketpair_read_waits_for_a_later_write",
+        "socketpair_wake_works_again_and_again",       "socketpair_interrupted_wait_returns_and_loses_nothing",
+    };
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        for (size_t j = 0; j < sizeof tests / sizeof tests[0]; j++)
+            CHECK_INT(run_without_epoll_pwait2(errors[i], tests[j]), 0);
+}
+
+static const fy_test tests[] = {
+    BACKEND_CONTRACT_ROWS(socketpair)
+    BACKEND_CONTRACT_ROWS(tcp)
+    FY_TEST(backend_is_called_epoll),
+    FY_TEST(wait_handle_tells_of_bytes_and_wakes),
+    FY_TEST(finished_says_what_the_wait_handle_does_not),
+    FY_TEST(failing_wait_is_a_status_and_still_delivers),
+    FY_TEST(kernel_without_microseconds_keeps_the_contract),
+};
+
+FY_TEST_MAIN("backend_epoll", tests)
