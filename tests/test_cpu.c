@@ -201,12 +201,15 @@ static void group_out_of_sight_leaves_the_top_to_count(void) {
     }
 }
 
-/* A long line, a short one, numbers that are none: what makes no sense limits nothing and hides nothing. */
+/* A line so long that its end looks like one of its own, a short one, numbers that are none: what makes no sense limits
+ * nothing and hides nothing. */
 static void garbage_is_passed_over(void) {
-    char mounts[16384];
+    enum { LONG = 4095 };
+    char mounts[2 * LONG];
     machine host = new_machine();
-    memset(mounts, 'x', 9000);
-    snprintf(mounts + 9000, sizeof mounts - 9000, " - cgroup2 a b\n\nshort line\n1 2 3 4 5\n%s", v2_mount);
+    memset(mounts, 'x', LONG);
+    snprintf(mounts + LONG, sizeof mounts - LONG, "1 2 3 / /fake - cgroup2 a b\n\nshort line\n1 2 3 4 5\n%s", v2_mount);
+    write_file(&host, "/fake/cpu.max", "100000 100000\n");
     write_file(&host, "/proc/self/mountinfo", mounts);
     write_file(&host, "/proc/self/cgroup", "nonsense\n:\n\n0::/box\n");
     write_file(&host, "/sys/fs/cgroup/box/cpu.max", "400000 100000\n");

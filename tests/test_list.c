@@ -39,8 +39,12 @@ static void emptied_list_is_as_new(void) {
     fy_list list = {0};
     item items[] = {{.number = 0}, {.number = 1}};
     for (int round = 0; round < 3; round++) {
-        fy_list_push(&list, &items[round % 2].node);
-        expect(&list, round % 2);
+        fy_list_push(&list, &items[0].node);
+        fy_list_push(&list, &items[1].node);
+        expect(&list, 0);
+        expect(&list, 1);
+        fy_list_push(&list, &items[0].node);
+        expect(&list, 0);
         CHECK(!fy_list_pop(&list));
     }
 }

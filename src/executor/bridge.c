@@ -112,7 +112,26 @@ static void free_async(ferry_future *future) {
 
 static const fy_future_class async_class = {cancel_async, free_async};
 
+/* A job that is out when its loop has closed goes on, but its future will not end any more. */
+static void forget_job(void *cell, void *arg) {
+    ferry_loop *loop = arg;
+    ferry_future *future = &((fy_async_job *)cell)->future;
+    if (future->state == FY_FUTURE_FREE || !future->in_flight)
+        return;
+    if (loop->debug && future->state == FY_FUTURE_PENDING)
+        fy_loop_report(loop, &(ferry_report){.message = "a job was still out when its loop was closed",
+                                             .origin = future->origin,
+                                             .future = future});
+    fy_future_forget_callbacks(future);
+}
+
+static void forget_jobs(ferry_loop *loop) {
+    if (loop->jobs_out)
+        fy_slab_walk(&loop->jobs, forget_job, loop);
+}
+
 void fy_bridge_attach(ferry_loop *loop) {
+    loop->executors.forget_jobs = forget_jobs;
     loop->executors.future_class = &async_class;
     loop->executors.message = deliver;
 }
@@ -128,6 +147,7 @@ static ferry_status create_async(ferry_loop *loop, const char *origin, ferry_exe
         return APR_ENOMEM;
     ferry_status status = fy_job_init(&self->job, origin, executor, options, FY_JOB_PENDING | FY_JOB_ASYNC);
     if (status) {
+        self->future.state = FY_FUTURE_FREE;
         fy_slab_free(&loop->jobs, self);
         return status;
     }
@@ -141,6 +161,7 @@ static ferry_status create_async(ferry_loop *loop, const char *origin, ferry_exe
 static void undo_create(ferry_loop *loop, fy_async_job *self) {
     loop->jobs_out--;
     fy_job_fini_refused(&self->job);
+    self->future.state = FY_FUTURE_FREE;
     fy_slab_free(&loop->jobs, self);
 }
 

@@ -101,15 +101,21 @@ static void destroy(ferry_future *future) {
     class_of(future)->free(future);
 }
 
-/* Nobody holds it, but its job is still out: the job's delivery will end it, and free it. */
+/* Nobody holds it, but its job is still out: the job's delivery will end it, run its callbacks and free it. */
 static void abandon(ferry_future *future) {
-    if (future->state == FY_FUTURE_PENDING)
-        drop_callbacks(future->callbacks);
-    else if (future->state == FY_FUTURE_CANCELLED)
+    if (future->state == FY_FUTURE_CANCELLED) {
         fy_free(future->cancel_error);
-    future->callbacks = NULL;
+        future->cancel_error = NULL;
+    }
     future->loop->jobs_abandoned++;
     fy_loop_cell_gone(future->loop);
+}
+
+void fy_future_forget_callbacks(ferry_future *future) {
+    if (future->state != FY_FUTURE_PENDING)
+        return;
+    drop_callbacks(future->callbacks);
+    future->callbacks = NULL;
 }
 
 void ferry_future_unref(ferry_future *future) {

@@ -60,6 +60,9 @@ void fy_future_finish(ferry_future *future);
 /* Ends a pending future as cancelled. `message` may be NULL. */
 void fy_future_finish_cancelled(ferry_future *future, const char *message);
 
+/* The loop has closed and the future will not end: lets go of its callbacks. */
+void fy_future_forget_callbacks(ferry_future *future);
+
 /* Ends the pending future of a job whose time is up. */
 void fy_future_finish_timed_out(ferry_future *future);
 

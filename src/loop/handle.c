@@ -70,9 +70,9 @@ void fy_handle_run(ferry_loop *loop, ferry_handle *handle) {
         fy_handle_drop(handle);
         return;
     }
-    handle->place = FY_HANDLE_ENDED;
     ferry_status status =
         handle->kind == FY_HANDLE_DONE ? loop->done_hooks->run(handle) : handle->callback(handle->arg);
+    handle->place = FY_HANDLE_ENDED;
     if (FY_UNLIKELY(status))
         fy_loop_report_callback(loop, status, handle->origin, handle);
     ferry_handle_unref(handle);

@@ -13,7 +13,8 @@
 
 enum { FY_HANDLE_FREE, FY_HANDLE_SOON, FY_HANDLE_TIMER, FY_HANDLE_DONE, FY_HANDLE_THREADSAFE };
 
-/* WAITING: in a heap or a callback list; QUEUED: in the inbox or the ready queue; ENDED: has run, or runs. */
+/* WAITING: in a heap or a callback list; QUEUED: in the inbox or the ready queue, or running; ENDED: has run, or never
+ * will. */
 enum { FY_HANDLE_WAITING, FY_HANDLE_QUEUED, FY_HANDLE_ENDED };
 
 struct ferry_handle {

@@ -219,6 +219,8 @@ ferry_status ferry_loop_close(ferry_loop *loop) {
     if (loop->executors.close)
         loop->executors.close(loop);
     close_inbox(loop);
+    if (loop->executors.forget_jobs)
+        loop->executors.forget_jobs(loop);
     fy_timers_fini(&loop->timers);
     drop_ready(loop);
     fy_ready_fini(&loop->ready);

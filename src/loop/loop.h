@@ -38,6 +38,7 @@ typedef struct fy_loop_executors {
     const void *future_class;                 /* fy_future_class of a job's future */
     void (*message)(ferry_loop *loop, fy_message *message);
     void (*close)(ferry_loop *loop);          /* the loop is closing: let go of the default executor */
+    void (*forget_jobs)(ferry_loop *loop);    /* the inbox is shut: what is still out will not come home */
 } fy_loop_executors;
 
 struct ferry_loop {

@@ -165,8 +165,7 @@ static unsigned smaller_limit(unsigned a, unsigned b) {
 /* Where below the mount point the group lies. A group outside of what is mounted is out of sight: the top counts. */
 static const char *below_mount(const hierarchy *tree, const char *group) {
     size_t length = strcmp(tree->root, "/") == 0 ? 0 : strlen(tree->root);
-    bool is_inside = strncmp(group, tree->root, length) == 0 && (group[length] == '/' || group[length] == '\0')
-                     && !strstr(group, "/..");
+    bool is_inside = strncmp(group, tree->root, length) == 0 && (group[length] == '/' || group[length] == '\0');
     return is_inside ? group + length : "";
 }
 

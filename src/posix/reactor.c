@@ -87,19 +87,16 @@ static int64_t reactor_now(fy_backend *backend) {
 /* ---- files ---- */
 
 /* One question tells the three kinds apart: only TCP has this option, and only what is no socket says so. */
-static ferry_status classify(fy_file *file) {
+static void classify(fy_file *file) {
     int value;
     socklen_t size = sizeof value;
     bool is_tcp = getsockopt(file->handle, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0;
-    if (!is_tcp && errno == EBADF)
-        return errno;
     file->native = (fy_file_native){
         .may_be_ready = {true, true},
         .is_socket = is_tcp || errno != ENOTSOCK,
         .is_tcp = is_tcp,
         .drains_by_short_read = is_tcp,
     };
-    return 0;
 }
 
 static ferry_status make_nonblocking(int fd) {
@@ -110,10 +107,8 @@ static ferry_status make_nonblocking(int fd) {
 }
 
 static ferry_status reactor_attach(fy_backend *backend, fy_file *file) {
-    ferry_status status = classify(file);
-    if (status)
-        return status;
-    status = fy_poller_add(&of(backend)->poller, file->handle, file);
+    classify(file);
+    ferry_status status = fy_poller_add(&of(backend)->poller, file->handle, file);
     if (status)
         return status;
     status = make_nonblocking(file->handle);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host program forks while pools are at work. In the child the parent's executors and jobs answer that they are
+ * the parent's, nothing hangs, and its exit waits for nobody. All of it happens in a child of the test, which forks in
+ * turn: so each exit is an ordinary one. */
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+
+#include "support/child.h"
+#include "support/jobs.h"
+#include "support/loops.h"
+#include "support/threads.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How long a forked child may take before it counts as hanging. */
+enum { FORKED_DEADLINE_S = 20 };
+
+/* What the parent has when it forks. */
+typedef struct belongings {
+    ferry_loop *loop;
+    ferry_executor *pool;
+    ferry_executor *view;
+    ferry_job *running;
+    ferry_job *queued;
+    fy_gate door;
+    atomic_bool over;
+    helper_thread submitters[2];
+} belongings;
+
+static bool is_forked;
+
+/* A forked child has none of the threads whose stacks hold what they own, so a leak check there would be wrong. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void) {
+    return is_forked;
+}
+
+/* Waits for each batch, lest the queue grow without end. */
+static void submit_without_end(void *arg) {
+    belongings *own = arg;
+    while (!atomic_load(&own->over)) {
+        ferry_job *last;
+        for (int i = 0; i < 50; i++)
+            CHECK_STATUS(ferry_executor_submit(own->pool, fy_nothing, NULL, NULL), 0);
+        CHECK_STATUS(ferry_executor_submit(own->pool, fy_nothing, NULL, &last), 0);
+        CHECK_STATUS(ferry_job_result(last, FERRY_FOREVER), 0);
+        ferry_job_unref(last);
+    }
+}
+
+static void own_things(belongings *own) {
+    *own = (belongings){.loop = new_loop(), .pool = fy_pool_of(2)};
+    fy_gate_init(&own->door);
+    CHECK_STATUS(ferry_executor_limited(own->pool, 1, &own->view), 0);
+    CHECK_STATUS(ferry_executor_submit(own->view, fy_gate_job, &own->door, &own->running), 0);
+    fy_gate_await(&own->door, 1);
+    CHECK_STATUS(ferry_executor_submit(own->view, fy_nothing, NULL, &own->queued), 0);
+}
+
+static void let_things_go(belongings *own) {
+    fy_gate_open(&own->door);
+    CHECK_STATUS(ferry_job_result(own->queued, FERRY_FOREVER), 0);
+    ferry_job_unref(own->running);
+    ferry_job_unref(own->queued);
+    CHECK_STATUS(ferry_executor_close(own->view), 0);
+    CHECK_STATUS(ferry_executor_close(own->pool), 0);
+    end_loop(own->loop);
+    fy_gate_fini(&own->door);
+}
+
+/* Forks, runs `in_child` there, and returns the child's exit code; a child that hangs is ended by its own alarm. */
+static int in_a_fork(void (*in_child)(belongings *own), belongings *own) {
+    int status = 0;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        is_forked = true;
+        alarm(FORKED_DEADLINE_S);
+        in_child(own);
+        exit(EXIT_SUCCESS);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* ---- what the child does ---- */
+
+static void do_nothing(belongings *own) {
+    (void)own;
+}
+
+static ferry_status give_nothing(void *source, void **ret_arg) {
+    (void)source;
+    (void)ret_arg;
+    return FERRY_EEXHAUSTED;
+}
+
+static void ask_everything(belongings *own) {
+    ferry_future *future = NULL;
+    ferry_map *map = NULL;
+    ferry_map_options options = {FERRY_MAP_OPTIONS, .function = fy_nothing, .next = give_nothing};
+    CHECK_STATUS(ferry_executor_submit(own->pool, fy_nothing, NULL, NULL), FERRY_EFORKED);
+    CHECK_STATUS(ferry_executor_submit(own->view, fy_nothing, NULL, NULL), FERRY_EFORKED);
+    CHECK_STATUS(ferry_run_in_executor(own->loop, own->pool, fy_nothing, NULL, &future), FERRY_EFORKED);
+    CHECK_STATUS(ferry_run_in_executor(own->loop, NULL, fy_nothing, NULL, &future), FERRY_EFORKED);
+    CHECK_STATUS(ferry_executor_map(own->pool, &options, &map), FERRY_EFORKED);
+    CHECK_STATUS(ferry_job_wait(own->running, FERRY_FOREVER), FERRY_EFORKED);
+    CHECK_STATUS(ferry_job_result(own->queued, FERRY_FOREVER), FERRY_EFORKED);
+    CHECK_STATUS(ferry_executor_shutdown(own->pool, true, true, FERRY_FOREVER), FERRY_EFORKED);
+    CHECK_STATUS(ferry_executor_shutdown(own->view, true, true, FERRY_FOREVER), FERRY_EFORKED);
+    CHECK(future == NULL && map == NULL);
+}
+
+static void submit_once(belongings *own) {
+    CHECK_STATUS(ferry_executor_submit(own->pool, fy_nothing, NULL, NULL), FERRY_EFORKED);
+}
+
+static void end_everything(belongings *own) {
+    ferry_job_unref(own->running);
+    ferry_job_unref(own->queued);
+    CHECK_STATUS(ferry_executor_close(own->view), FERRY_EFORKED);
+    CHECK_STATUS(ferry_executor_close(own->pool), FERRY_EFORKED);
+    ferry_loop_close(own->loop);
+    ferry_loop_unref(own->loop);
+}
+
+/* ---- modes ---- */
+
+static int asks_in_the_child(void) {
+    belongings own;
+    own_things(&own);
+    CHECK_INT(in_a_fork(ask_everything, &own), EXIT_SUCCESS);
+    CHECK_INT(in_a_fork(end_everything, &own), EXIT_SUCCESS);
+    CHECK_INT(in_a_fork(do_nothing, &own), EXIT_SUCCESS);
+    CHECK(ferry_job_running(own.running));
+    let_things_go(&own);
+    return EXIT_SUCCESS;
+}
+
+static int forks_while_threads_submit(void) {
+    enum { FORKS = 60 };
+    static void (*const acts[])(belongings *own) = {submit_once, end_everything, do_nothing};
+    belongings own;
+    own_things(&own);
+    for (int i = 0; i < 2; i++)
+        thread_start(&own.submitters[i], submit_without_end, &own);
+    for (int i = 0; i < FORKS; i++)
+        CHECK_INT(in_a_fork(acts[i % 3], &own), EXIT_SUCCESS);
+    atomic_store(&own.over, true);
+    for (int i = 0; i < 2; i++)
+        thread_join(&own.submitters[i]);
+    let_things_go(&own);
+    return EXIT_SUCCESS;
+}
+
+static void check_child(const char *mode) {
+    fy_child child;
+    fy_child_run(mode, &child);
+    CHECK_INT(child.code, 0);
+}
+
+static void parents_executors_answer_in_the_child_that_they_are_forked(void) {
+    check_child("asks_in_the_child");
+}
+
+/* ET-018 */
+static void fork_while_others_submit_leaves_no_lock_held_in_the_child(void) {
+    check_child("forks_while_threads_submit");
+}
+
+static const fy_test tests[] = {
+    FY_TEST(parents_executors_answer_in_the_child_that_they_are_forked),
+    FY_TEST(fork_while_others_submit_leaves_no_lock_held_in_the_child),
+};
+
+static const fy_child_mode modes[] = {
+    FY_CHILD_MODE(asks_in_the_child),
+    FY_CHILD_MODE(forks_while_threads_submit),
+};
+
+FY_CHILD_TEST_MAIN("executor_fork", tests, modes)
