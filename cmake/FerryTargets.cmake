@@ -35,6 +35,13 @@ function(ferry_library target kind)
     target_include_directories(${target}
         PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
         PRIVATE ${ferry_internal_includes})
+    # The library's calls to itself go straight to their target, and its thread-local variables need no lookup.
+    if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang" AND UNIX AND NOT APPLE)
+        target_compile_options(${target} PRIVATE -fno-semantic-interposition -ftls-model=initial-exec)
+        if(kind STREQUAL "SHARED")
+            target_link_options(${target} PRIVATE LINKER:-Bsymbolic-functions)
+        endif()
+    endif()
     target_link_libraries(${target} PRIVATE PkgConfig::FERRY_APR Threads::Threads)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()

@@ -236,24 +236,27 @@ static void futures_of_another_loop_are_refused_and_the_rest_are_left_alone(void
     begin();
     ferry_loop *other = NULL;
     CHECK_STATUS(ferry_loop_create(NULL, &other), 0);
-    ferry_future *futures[] = {make(), make(), new_future(other)}, *made = untouched;
+    ferry_future *futures[] = {make(), make(), make(), new_future(other)}, *made = untouched;
     ferry_as_completed *iterator = NULL;
-    CHECK_STATUS(ferry_gather(loop, futures, 3, 0, &made), FERRY_EWRONGLOOP);
-    CHECK_STATUS(ferry_wait(futures, 3, 1000, FERRY_FIRST_COMPLETED, &made), FERRY_EWRONGLOOP);
-    CHECK_STATUS(ferry_as_completed_open(loop, futures, 3, 1000, &iterator), FERRY_EWRONGLOOP);
+    resolve(futures[1], 1);
+    add_mark(futures[0], "a");
+    CHECK_STATUS(ferry_gather(loop, futures, 4, 0, &made), FERRY_EWRONGLOOP);
+    CHECK_STATUS(ferry_wait(futures, 4, 1000, FERRY_FIRST_COMPLETED, &made), FERRY_EWRONGLOOP);
+    CHECK_STATUS(ferry_as_completed_open(loop, futures, 4, 1000, &iterator), FERRY_EWRONGLOOP);
     CHECK_STATUS(ferry_as_completed_open(other, futures, 1, 1000, &iterator), FERRY_EWRONGLOOP);
     CHECK(made == untouched);
     CHECK(!iterator);
     CHECK_INT(ferry_loop_next_deadline(loop), FERRY_FOREVER);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         add_mark(futures[i], "d");
-        resolve(futures[i], 1);
+        if (i != 1)
+            resolve(futures[i], 1);
     }
     settle();
-    CHECK_STRING(trace, "dd");
+    CHECK_STRING(trace, "addd");
     turn(other);
-    CHECK_STRING(trace, "ddd");
-    ferry_future_unref_all(futures, 3);
+    CHECK_STRING(trace, "adddd");
+    ferry_future_unref_all(futures, 4);
     end_loop(other);
     end();
 }

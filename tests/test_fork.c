@@ -313,17 +313,17 @@ static void child_does_not_wait_for_a_callback_of_the_parent(void) {
     end_loop(loop);
 }
 
-enum { POSTERS = 2, FORKS = 30 };
+enum { POSTERS = 2, FORKS = 30, AHEAD_MAX = 2000 };
 
 typedef struct poster {
     ferry_loop *loop;
     atomic_bool *over;
     long posted;
-    long ran;
+    atomic_long ran;
 } poster;
 
 static ferry_status count_run(void *arg) {
-    ((poster *)arg)->ran++;
+    atomic_fetch_add(&((poster *)arg)->ran, 1);
     return 0;
 }
 
@@ -333,8 +333,9 @@ static void post_until_over(void *arg) {
         ferry_handle *handle = NULL;
         CHECK_STATUS(ferry_call_soon_threadsafe(self->loop, count_run, self, self->posted % 5 ? NULL : &handle), 0);
         ferry_handle_unref(handle);
-        if (++self->posted % 256 == 0)
-            ferry_thread_sleep(100);
+        self->posted++;
+        while (self->posted - atomic_load(&self->ran) > AHEAD_MAX && !atomic_load(self->over))
+            ferry_thread_sleep(50);
     }
 }
 
@@ -346,7 +347,10 @@ static void forks_while_threads_post_harm_neither_side(void) {
     helper_thread threads[POSTERS];
     int ran = 0;
     for (int i = 0; i < POSTERS; i++) {
-        posters[i] = (poster){loop, &over, 0, 0};
+        posters[i].loop = loop;
+        posters[i].over = &over;
+        posters[i].posted = 0;
+        atomic_init(&posters[i].ran, 0);
         thread_start(&threads[i], post_until_over, &posters[i]);
     }
     for (int i = 0; i < FORKS; i++) {
@@ -361,7 +365,7 @@ static void forks_while_threads_post_harm_neither_side(void) {
         thread_join(&threads[i]);
     run_for(loop, 3000);
     for (int i = 0; i < POSTERS; i++)
-        CHECK_INT(posters[i].ran, posters[i].posted);
+        CHECK_INT(atomic_load(&posters[i].ran), posters[i].posted);
     CHECK_INT(ran, 3 * FORKS);
     end_loop(loop);
 }

@@ -130,16 +130,24 @@ static void settle_children(ferry_future **children, size_t count) {
 
 /* A gather that could not be made has taken nothing from its children. */
 static void gather_and_collect(void) {
-    ferry_future *children[MANY], *gathered = NULL;
-    size_t count = make_some(children, MANY);
-    for (size_t i = 0; i < count; i += 4)
-        resolve(children[i], (int64_t)i);
-    bool made = ok(ferry_gather(loop, children, count, FERRY_RETURN_EXCEPTIONS, &gathered));
+    ferry_future *children[FEW], *given[2 * FEW], *gathered = NULL;
+    int called = 0, expected = 0;
+    size_t count = make_some(children, FEW);
+    for (size_t i = 0; i < count; i++) {
+        given[2 * i] = children[i];
+        given[2 * i + 1] = children[i / 2];
+        if (i % 4 == 0)
+            resolve(children[i], (int64_t)i);
+        else if (ok(ferry_future_add_done_callback(children[i], count_done, &called, NULL)))
+            expected++;
+    }
+    bool made = ok(ferry_gather(loop, given, 2 * count, FERRY_RETURN_EXCEPTIONS, &gathered));
     CHECK(made == !!gathered);
     settle_children(children, count);
+    CHECK_INT(called, expected);
     if (made) {
         CHECK(ferry_future_done(gathered));
-        CHECK_INT(ferry_future_integer(gathered), count);
+        CHECK_INT(ferry_future_integer(gathered), 2 * count);
         ferry_future_unref(gathered);
     }
     ferry_future_unref_all(children, count);

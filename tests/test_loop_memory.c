@@ -151,6 +151,8 @@ static void handles_and_futures_that_outlive_the_loop_are_given_back(void) {
 
 /* ---- racing with close ---- */
 
+enum { POSTS_BEFORE_CLOSE = 100, POSTS_MAX = 5000 };
+
 typedef struct racer {
     ferry_loop *loop;
     atomic_int *posted;
@@ -165,7 +167,9 @@ static void post_until_closed(void *arg) {
         if (i % 4 == 1)
             ferry_handle_cancel(handle);
         ferry_handle_unref(handle);
-        atomic_fetch_add(self->posted, 1);
+        if (atomic_fetch_add(self->posted, 1) > POSTS_MAX)
+            while (!ferry_loop_is_closed(self->loop))
+                apr_thread_yield();
     }
     CHECK_STATUS(status, FERRY_ECLOSED);
     ferry_loop_unref(self->loop);
@@ -182,7 +186,7 @@ static void posts_that_race_with_close_are_given_back(void) {
             ferry_loop_ref(loop);
             thread_start(&threads[thread], post_until_closed, &self);
         }
-        while (atomic_load(&posted) < 100)
+        while (atomic_load(&posted) < POSTS_BEFORE_CLOSE)
             turn(loop);
         CHECK_STATUS(ferry_loop_close(loop), 0);
         for (int thread = 0; thread < 2; thread++)

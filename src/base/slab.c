@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-enum { FIRST_CHUNK_BYTES = 2048, LARGEST_CHUNK_BYTES = 256 * 1024, CELL_ALIGNMENT = 64 };
+enum { FIRST_CHUNK_BYTES = 2048, LARGEST_CHUNK_BYTES = 256 * 1024, CELL_ALIGNMENT = 128 };
 
 struct fy_slab_chunk {
     fy_slab_chunk *next;
@@ -72,7 +72,7 @@ void *fy_slab_alloc_slow(fy_slab *slab) {
     fy_slab_chunk *chunk = fy_malloc(bytes);
     if (!chunk)
         return NULL;
-    /* Cells start on a cache line, so that one of 64 bytes never lies across two. */
+    /* Cells of 64 or 128 bytes begin on a cache line, or on a pair of them that is fetched together. */
     uintptr_t first = ((uintptr_t)(chunk + 1) + CELL_ALIGNMENT - 1) / CELL_ALIGNMENT * CELL_ALIGNMENT;
     size_t count = ((uintptr_t)chunk + bytes - first) / slab->cell_size;
     *chunk = (fy_slab_chunk){.next = slab->chunks, .cells = (char *)first, .end = (char *)chunk + bytes};

@@ -210,26 +210,32 @@ static ferry_status submit(const char *origin, ferry_loop *loop, ferry_executor 
     return 0;
 }
 
-ferry_status ferry_run_in_executor_with_from(const char *origin, ferry_loop *loop_or_null,
-                                             ferry_executor *executor_or_null, const ferry_job_options *options,
-                                             ferry_future **ret_future) {
-    ferry_loop *loop = loop_or_null ? loop_or_null : ferry_running_loop();
-    ferry_executor *executor = executor_or_null;
+/* Options that were checked already. */
+static ferry_status submit_checked(const char *origin, ferry_loop *loop, ferry_executor *executor,
+                                   const ferry_job_options *options, ferry_future **ret_future) {
+    if (!loop)
+        loop = ferry_running_loop();
     if (!loop)
         return APR_EINVAL;
     ferry_status status = fy_loop_check(loop);
-    if (!status)
-        status = fy_job_options_check(options);
     if (!status)
         status = executor ? fy_executor_check(executor) : fy_default_executor_get(loop, &executor);
     return status ? status : submit(origin, loop, executor, options, ret_future);
 }
 
+ferry_status ferry_run_in_executor_with_from(const char *origin, ferry_loop *loop_or_null,
+                                             ferry_executor *executor_or_null, const ferry_job_options *options,
+                                             ferry_future **ret_future) {
+    ferry_status status = fy_job_options_check(options);
+    return status ? status : submit_checked(origin, loop_or_null, executor_or_null, options, ret_future);
+}
+
 ferry_status ferry_run_in_executor_from(const char *origin, ferry_loop *loop_or_null, ferry_executor *executor_or_null,
                                         ferry_function *function, void *arg, ferry_future **ret_future) {
-    return ferry_run_in_executor_with_from(
-        origin, loop_or_null, executor_or_null,
-        &(ferry_job_options){FERRY_JOB_OPTIONS, .function = function, .arg = arg}, ret_future);
+    if (!function)
+        return APR_EINVAL;
+    return submit_checked(origin, loop_or_null, executor_or_null,
+                          &(ferry_job_options){.function = function, .arg = arg}, ret_future);
 }
 
 ferry_status fy_async_create_bare(ferry_loop *loop, const char *origin, ferry_job **ret_job,

@@ -22,12 +22,6 @@ ferry_status fy_executor_init(ferry_executor *executor, const fy_executor_ops *o
     return 0;
 }
 
-ferry_status fy_executor_check(const ferry_executor *executor) {
-    if (!executor)
-        return APR_EINVAL;
-    return executor->fork_generation == fy_fork_generation() ? 0 : FERRY_EFORKED;
-}
-
 ferry_executor *ferry_executor_ref(ferry_executor *executor) {
     if (executor)
         atomic_fetch_add_explicit(&executor->refs, 1, memory_order_relaxed);

@@ -3,6 +3,8 @@
 #ifndef FERRY_EXECUTOR_EXECUTOR_H
 #define FERRY_EXECUTOR_EXECUTOR_H
 
+#include <apr_errno.h>
+
 #include "executor/job.h"
 
 typedef struct fy_executor_ops {
@@ -44,8 +46,12 @@ struct ferry_executor {
 /* One reference. Opens the lots as well. Returns: 0, APR_ENOMEM, or an OS code. */
 ferry_status fy_executor_init(ferry_executor *executor, const fy_executor_ops *ops);
 
-/* Why nothing can be submitted: 0, APR_EINVAL (NULL), FERRY_EFORKED. */
-ferry_status fy_executor_check(const ferry_executor *executor);
+/* Why nothing can be asked of it: 0, APR_EINVAL (NULL), FERRY_EFORKED. */
+static inline ferry_status fy_executor_check(const ferry_executor *executor) {
+    if (!executor)
+        return APR_EINVAL;
+    return executor->fork_generation == fy_fork_generation() ? 0 : FERRY_EFORKED;
+}
 
 /* Submits; counts a refusal. */
 ferry_status fy_executor_submit_job(ferry_executor *executor, ferry_job *job, ferry_loop *loop_or_null);

@@ -46,8 +46,12 @@ static ferry_status create_extra(ferry_job *job, const ferry_job_options *option
 
 ferry_status fy_job_init(ferry_job *job, const char *origin, ferry_executor *executor, const ferry_job_options *options,
                          uint32_t state) {
-    *job = (ferry_job){
-        .function = options->function, .arg = options->arg, .executor = executor, .origin = origin};
+    job->watchers = NULL;
+    job->function = options->function;
+    job->arg = options->arg;
+    job->extra = NULL;
+    job->executor = executor;
+    job->origin = origin;
     atomic_init(&job->state, state);
     atomic_init(&job->refs, 2);
     bool is_simple = !options->arg_size && !options->arg_free && !options->priority && !options->timeout_us &&

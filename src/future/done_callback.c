@@ -44,18 +44,19 @@ static void drop_queued(ferry_handle *handle) {
 
 static const fy_done_hooks hooks = {run_queued, drop_queued, unlink_waiting};
 
-ferry_handle *fy_done_callback_create(ferry_loop *loop, const char *origin, ferry_done_callback *callback, void *arg) {
-    ferry_handle *handle = fy_handle_create(loop, FY_HANDLE_DONE, origin, arg);
+ferry_handle *fy_done_callback_create(const char *origin, ferry_future *future, ferry_done_callback *callback,
+                                      void *arg) {
+    ferry_handle *handle = fy_handle_create(future->loop, FY_HANDLE_DONE, origin, arg);
     if (!handle)
         return NULL;
-    loop->done_hooks = &hooks;
+    future->loop->done_hooks = &hooks;
     handle->done_callback = callback;
-    handle->future = NULL;
+    handle->future = future;
     return handle;
 }
 
-void fy_done_callback_add(ferry_future *future, ferry_handle *handle) {
-    handle->future = future;
+void fy_done_callback_add(ferry_handle *handle) {
+    ferry_future *future = handle->future;
     if (future->state == FY_FUTURE_PENDING) {
         link_last(future, handle);
     } else {
@@ -71,10 +72,10 @@ ferry_status ferry_future_add_done_callback_from(const char *origin, ferry_futur
     ferry_status status = fy_loop_check(future->loop);
     if (FY_UNLIKELY(status))
         return status;
-    ferry_handle *handle = fy_done_callback_create(future->loop, origin, callback, arg);
+    ferry_handle *handle = fy_done_callback_create(origin, future, callback, arg);
     if (!handle)
         return ENOMEM;
-    fy_done_callback_add(future, handle);
+    fy_done_callback_add(handle);
     if (ret_handle) {
         handle->refs++;
         *ret_handle = handle;

@@ -74,8 +74,9 @@ const char *fy_future_peek_message(const ferry_future *future);
 
 /* The two halves of adding a done callback, for whoever must not fail halfway through several. A handle that was not
  * added is given back by ferry_handle_unref. create: NULL if there is no memory. */
-ferry_handle *fy_done_callback_create(ferry_loop *loop, const char *origin, ferry_done_callback *callback, void *arg);
-void fy_done_callback_add(ferry_future *future, ferry_handle *handle);
+ferry_handle *fy_done_callback_create(const char *origin, ferry_future *future, ferry_done_callback *callback,
+                                      void *arg);
+void fy_done_callback_add(ferry_handle *handle);
 
 /* Misuse from another thread would corrupt. */
 bool fy_future_is_mine(const ferry_future *future);

@@ -121,48 +121,56 @@ static gather *create(ferry_loop *loop, const char *origin, size_t count, int fl
     return self;
 }
 
-static void unref_handles(ferry_handle *handles) {
-    while (handles) {
-        ferry_handle *next = handles->next;
-        ferry_handle_unref(handles);
-        handles = next;
+/* Undoes take_children: whatever it has added to a pending child is still the last of that child's callbacks. */
+static void leave_children(const gather *self, ferry_handle *of_done) {
+    while (of_done) {
+        ferry_handle *next = of_done->next;
+        ferry_handle_unref(of_done);
+        of_done = next;
+    }
+    for (size_t i = 0; i < self->count; i++)
+        if (self->children[i]->state == FY_FUTURE_PENDING)
+            ferry_handle_cancel(self->children[i]->callbacks->previous);
+}
+
+static void post_all(ferry_handle *of_done) {
+    while (of_done) {
+        ferry_handle *next = of_done->next;
+        fy_done_callback_add(of_done);
+        of_done = next;
     }
 }
 
-/* Takes the children and makes a handle for each, linked in this order; nobody is told of them yet. */
-static ferry_status take_children(gather *self, ferry_future *const *futures, size_t count, ferry_handle **ret_handles) {
-    ferry_loop *loop = self->future.loop;
-    ferry_handle *handles = NULL, **link = &handles;
-    ferry_status status = 0;
+/* Takes a reference to each child and adds a callback to it. The callbacks of those that are done already cannot be undone
+ * once they are added, so they come last. */
+static ferry_status take_children(gather *self, ferry_future *const *futures, size_t count) {
+    ferry_handle *of_done = NULL, **link = &of_done;
     for (size_t i = 0; i < count; i++) {
-        status = fy_watch_check(loop, futures[i]);
-        if (FY_UNLIKELY(status))
-            goto fail;
-        *link = fy_done_callback_create(loop, self->future.origin, on_child_done, self);
-        status = *link ? 0 : ENOMEM;
-        if (FY_UNLIKELY(status))
-            goto fail;
-        link = &(*link)->next;
-        *link = NULL;
+        ferry_status status = fy_watch_check(self->future.loop, futures[i]);
+        ferry_handle *handle =
+            status ? NULL : fy_done_callback_create(self->future.origin, futures[i], on_child_done, self);
+        if (FY_UNLIKELY(!handle)) {
+            leave_children(self, of_done);
+            return status ? status : ENOMEM;
+        }
         self->children[self->count++] = ferry_future_ref(futures[i]);
+        if (futures[i]->state == FY_FUTURE_PENDING) {
+            fy_done_callback_add(handle);
+            continue;
+        }
+        handle->next = NULL;
+        *link = handle;
+        link = &handle->next;
     }
-    *ret_handles = handles;
+    post_all(of_done);
     return 0;
-
-fail:
-    unref_handles(handles);
-    return status;
 }
 
-static void add_callbacks(gather *self, ferry_handle *handle) {
+/* From here on the callbacks hold it. */
+static void start(gather *self) {
     self->left = self->count;
     ferry_future_ref(&self->future);
     fy_loop_at_close(self->future.loop, &self->at_close);
-    for (size_t i = 0; i < self->count; i++) {
-        ferry_handle *next = handle->next;
-        fy_done_callback_add(self->children[i], handle);
-        handle = next;
-    }
 }
 
 ferry_status ferry_gather_from(const char *origin, ferry_loop *loop, ferry_future *const *futures, size_t count,
@@ -176,14 +184,13 @@ ferry_status ferry_gather_from(const char *origin, ferry_loop *loop, ferry_futur
     gather *self = create(loop, origin, count, flags);
     if (!self)
         return ENOMEM;
-    ferry_handle *handles = NULL;
-    status = take_children(self, futures, count, &handles);
+    status = take_children(self, futures, count);
     if (status) {
         ferry_future_unref(&self->future);
         return status;
     }
     if (count)
-        add_callbacks(self, handles);
+        start(self);
     else
         finish_with_all(self);
     *ret_future = &self->future;

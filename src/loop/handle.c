@@ -165,9 +165,10 @@ ferry_status ferry_call_later_from(const char *origin, ferry_loop *loop, int64_t
     ferry_status status = fy_loop_check(loop);
     if (status)
         return status;
-    int64_t now_us = fy_loop_now_for_deadline(loop);
-    if (delay_us < 0)
-        delay_us = delay_us < -now_us ? -now_us : delay_us;
+    /* Due at once means: by the time the loop knows of now, in the order of how overdue they are. */
+    int64_t now_us = delay_us > 0 ? fy_loop_now_for_deadline(loop) : loop->now_us;
+    if (delay_us < -now_us)
+        delay_us = -now_us;
     else if (delay_us > FERRY_FOREVER - 1 - now_us)
         delay_us = FERRY_FOREVER - 1 - now_us;
     return ferry_call_at_from(origin, loop, now_us + delay_us, callback, arg, ret_handle);

@@ -194,6 +194,7 @@ static uintptr_t reversed(uintptr_t item) {
     while (item) {
         fy_message *message = is_chunk(item) ? &as_chunk(item)->message : (fy_message *)item;
         uintptr_t older = message->next;
+        FY_PREFETCH((const char *)message + FY_MESSAGE_SECOND_LINE);
         message->next = oldest_first;
         oldest_first = item;
         item = older;
@@ -213,7 +214,6 @@ static bool drain_backlog(fy_inbox *inbox, fy_inbox_reader reader) {
         } else {
             fy_message *message = (fy_message *)item;
             inbox->backlog = message->next;
-            FY_PREFETCH((void *)(message->next & ~(uintptr_t)CHUNK));
             reader.message(reader.arg, message);
         }
     }

@@ -16,7 +16,9 @@
 typedef struct fy_message fy_message;
 typedef struct fy_post_chunk fy_post_chunk;
 
-/* Head of whatever is sent as a message. */
+/* Head of whatever is sent as a message. Its reader will want the cache line behind it as well. */
+enum { FY_MESSAGE_SECOND_LINE = 64 };
+
 struct fy_message {
     uintptr_t next;
 };

@@ -64,6 +64,7 @@ ferry_status ferry_loop_create(const ferry_loop_options *options, ferry_loop **r
     if (!loop)
         return ENOMEM;
     init_fields(loop, options);
+    loop->backend_class = class;
     ferry_status status = class->open(&loop->backend);
     if (status)
         goto fail_open;
@@ -133,10 +134,13 @@ static void hand_on_message(void *arg, fy_message *message) {
     loop->executors.message(loop, message);
 }
 
-static bool drop_post(void *arg, fy_entry entry) {
-    (void)arg;
+/* What was posted is dropped with what is ready, and reported with it. */
+static bool keep_post(void *arg, fy_entry entry) {
+    ferry_loop *loop = arg;
     if (entry.handle)
-        fy_handle_drop(entry.handle);
+        fy_ready_push_handle(&loop->ready, entry.handle);
+    else
+        (void)fy_ready_push(&loop->ready, entry); /* without memory for it there is one report less */
     return true;
 }
 
@@ -174,14 +178,21 @@ static void run_close_hooks(ferry_loop *loop) {
     }
 }
 
-/* In debug mode: whatever is still to run, or is waited for, by the place that made it. */
-static void report_timers(ferry_loop *loop) {
+static void report_pending(ferry_loop *loop, const char *message, const char *origin, ferry_handle *handle) {
+    if (!handle || !ferry_handle_cancelled(handle))
+        fy_loop_report(loop, &(ferry_report){.message = message, .origin = origin, .handle = handle});
+}
+
+/* In debug mode: whatever is still to run, by the place that made it. */
+static void report_all_pending(ferry_loop *loop) {
+    for (size_t i = loop->ready.head; i != loop->ready.tail; i++) {
+        const fy_entry *entry = &loop->ready.entries[i & loop->ready.mask];
+        report_pending(loop, "a callback was still to run when its loop was closed",
+                       entry->handle ? entry->handle->origin : entry->origin, entry->handle);
+    }
     for (size_t i = 0; i < loop->timers.count; i++) {
         ferry_handle *handle = loop->timers.heap[i].handle;
-        if (!handle->cancelled)
-            fy_loop_report(loop, &(ferry_report){.message = "a timer was still pending when its loop was closed",
-                                                 .origin = handle->origin,
-                                                 .handle = handle});
+        report_pending(loop, "a timer was still pending when its loop was closed", handle->origin, handle);
     }
 }
 
@@ -190,14 +201,14 @@ static void report_timers(ferry_loop *loop) {
 static void close_inbox(ferry_loop *loop) {
     size_t out = loop->jobs_out;
     atomic_fetch_add_explicit(&loop->refs, out, memory_order_relaxed);
-    fy_inbox_close(&loop->inbox, (fy_inbox_reader){hand_on_message, drop_post, loop});
+    fy_inbox_close(&loop->inbox, (fy_inbox_reader){hand_on_message, keep_post, loop});
     atomic_fetch_sub_explicit(&loop->refs, out - loop->jobs_out, memory_order_relaxed);
 }
 
 /* What a child made by fork may do with its parent's loop: give its own copy back. */
 static void close_inherited(ferry_loop *loop) {
     atomic_store_explicit(&loop->closed, true, memory_order_relaxed);
-    loop->backend->class->close(loop->backend);
+    loop->backend_class->close(loop->backend);
 }
 
 ferry_status ferry_loop_close(ferry_loop *loop) {
@@ -213,19 +224,19 @@ ferry_status ferry_loop_close(ferry_loop *loop) {
         return FERRY_EWRONGTHREAD;
     if (ferry_loop_is_running(loop))
         return FERRY_EINVALIDSTATE;
-    if (loop->debug)
-        report_timers(loop);
     atomic_store_explicit(&loop->closed, true, memory_order_relaxed);
     if (loop->executors.close)
         loop->executors.close(loop);
     close_inbox(loop);
     if (loop->executors.forget_jobs)
         loop->executors.forget_jobs(loop);
+    if (loop->debug)
+        report_all_pending(loop);
     fy_timers_fini(&loop->timers);
     drop_ready(loop);
     fy_ready_fini(&loop->ready);
     run_close_hooks(loop);
-    loop->backend->class->close(loop->backend);
+    loop->backend_class->close(loop->backend);
     if (has_cells(loop)) {
         atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
         loop->cells_hold = true;
@@ -244,7 +255,7 @@ bool ferry_loop_is_closed(const ferry_loop *loop) {
 }
 
 const char *ferry_loop_backend(const ferry_loop *loop) {
-    return loop ? loop->backend->class->name : NULL;
+    return loop ? loop->backend_class->name : NULL;
 }
 
 ferry_status fy_loop_refusal(const ferry_loop *loop) {

@@ -43,7 +43,8 @@ typedef struct fy_loop_executors {
 
 struct ferry_loop {
     fy_ready ready;
-    fy_backend *backend;
+    const fy_backend_class *backend_class;
+    fy_backend *backend;    /* until it is closed */
     _Atomic uintptr_t thread; /* that runs it, or 0; others may ask */
     _Atomic bool closed;      /* others may ask */
     unsigned fork_generation;
@@ -57,6 +58,8 @@ struct ferry_loop {
     int64_t now_us;         /* as of the last look at the clock */
     uint64_t now_ticks;     /* the cheap counter at that moment */
     uint64_t ticks_per_us;
+    int64_t deadline_base_us; /* the last answer of fy_loop_now_for_deadline */
+    uint32_t wakes_seen;    /* of the inbox's, by the kernel's word */
     uint32_t turns_unpolled;
     uint32_t callbacks_unlooked;
     int64_t last_gap_us;    /* how long the last wait for a message took */

@@ -21,16 +21,21 @@ static _Thread_local ferry_loop *running;
 
 void fy_loop_refresh_now(ferry_loop *loop) {
     loop->now_ticks = fy_clock_ticks();
-    loop->now_us = loop->backend->class->now(loop->backend);
+    loop->now_us = loop->backend_class->now(loop->backend);
 }
 
 int64_t fy_loop_now_for_deadline(ferry_loop *loop) {
-    uint64_t age = fy_clock_ticks() - loop->now_ticks;
-    if (age >= loop->ticks_per_us / 2) {
+    int64_t now_us;
+    if (fy_clock_ticks() - loop->now_ticks >= loop->ticks_per_us / 2) {
         fy_loop_refresh_now(loop);
-        return loop->now_us;
+        now_us = loop->now_us;
+    } else {
+        now_us = loop->now_us + 1;
     }
-    return loop->now_us + 1;
+    /* Equal delays give deadlines in the order of asking, even if the last answer was the one rounded up. */
+    if (now_us > loop->deadline_base_us)
+        loop->deadline_base_us = now_us;
+    return loop->deadline_base_us;
 }
 
 int64_t ferry_loop_time(ferry_loop *loop) {
@@ -64,15 +69,24 @@ static void drain_inbox(ferry_loop *loop) {
 
 /* ---- step 2: the kernel ---- */
 
+/* A wake that is not taken out of the kernel would make the wait handle look readable to a foreign loop. */
+static ferry_status ask_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
+    ferry_status status = loop->backend_class->wait(loop->backend, deadline_us, done);
+    loop->wakes_seen = atomic_load_explicit(&loop->inbox.wakes_done, memory_order_relaxed);
+    return status;
+}
+
 static ferry_status poll_now(ferry_loop *loop, fy_list *done) {
     loop->turns_unpolled = 0;
-    ferry_status status = loop->files ? loop->backend->class->wait(loop->backend, 0, done) : 0;
+    ferry_status status = 0;
+    if (loop->files || loop->wakes_seen != loop->inbox.wakes_expected)
+        status = ask_kernel(loop, 0, done);
     fy_loop_refresh_now(loop);
     return status;
 }
 
 static bool is_poll_due(ferry_loop *loop) {
-    if (++loop->turns_unpolled >= TURNS_UNPOLLED_MAX)
+    if (++loop->turns_unpolled >= TURNS_UNPOLLED_MAX || loop->wakes_seen != loop->inbox.wakes_expected)
         return true;
     if (loop->callbacks_unlooked < CALLBACKS_UNLOOKED_MAX)
         return false;
@@ -100,7 +114,7 @@ static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_lis
     int64_t next_us = fy_timers_next(&loop->timers);
     if (!fy_inbox_arm(&loop->inbox))
         return 0;
-    ferry_status status = loop->backend->class->wait(loop->backend, next_us < deadline_us ? next_us : deadline_us, done);
+    ferry_status status = ask_kernel(loop, next_us < deadline_us ? next_us : deadline_us, done);
     fy_loop_refresh_now(loop);
     return status;
 }

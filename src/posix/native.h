@@ -5,6 +5,7 @@
 #define FERRY_POSIX_NATIVE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -70,6 +71,15 @@ static inline uintptr_t fy_thread_self(void) {
 #else
     return (uintptr_t)pthread_self();
 #endif
+}
+
+/* 0 until the first question, which fy_fork_generation_first answers. */
+extern _Atomic unsigned fy_fork_generation_now;
+unsigned fy_fork_generation_first(void);
+
+static inline unsigned fy_fork_generation(void) {
+    unsigned generation = atomic_load_explicit(&fy_fork_generation_now, memory_order_relaxed);
+    return generation ? generation : fy_fork_generation_first();
 }
 
 /* ---- locks ---- */

@@ -51,25 +51,22 @@ void fy_thread_yield(void) {
 /* ---- fork ---- */
 
 /* 0 until the first question: whoever asked nothing before a fork has noted nothing that it could make stale. */
-static _Atomic unsigned fork_generation;
+_Atomic unsigned fy_fork_generation_now;
 
 static void count_fork(void) {
-    atomic_fetch_add_explicit(&fork_generation, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&fy_fork_generation_now, 1, memory_order_relaxed);
 }
 
 static void watch_forks(void) {
     /* Without the handler a fork stays unseen, which harms only a program that uses inherited objects in the child. */
     (void)pthread_atfork(NULL, NULL, count_fork);
-    atomic_store_explicit(&fork_generation, 1, memory_order_relaxed);
+    atomic_store_explicit(&fy_fork_generation_now, 1, memory_order_relaxed);
 }
 
-unsigned fy_fork_generation(void) {
+unsigned fy_fork_generation_first(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    unsigned generation = atomic_load_explicit(&fork_generation, memory_order_relaxed);
-    if (generation)
-        return generation;
     pthread_once(&once, watch_forks);
-    return atomic_load_explicit(&fork_generation, memory_order_relaxed);
+    return atomic_load_explicit(&fy_fork_generation_now, memory_order_relaxed);
 }
 
 /* ---- condition variables ---- */

@@ -59,9 +59,9 @@ static inline void fy_cpu_relax(void);
 
 /* Differs between a process and its children by fork, and from every value that the child's parents had. An object that
  * notes it when it is made can tell later that it was inherited. Not 0. Does not see children made by vfork or by a
- * bare clone.
+ * bare clone. Inline.
  * Thread: any. */
-unsigned fy_fork_generation(void);
+static inline unsigned fy_fork_generation(void);
 
 /* ---- processors ---- */
 

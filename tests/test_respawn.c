@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pool whose workers retire after every job and are started again for the next leaks nothing, however often: from a
+ * tenth of the rounds on neither heap nor process grows. FERRY_TEST_RESPAWNS sets how many rounds. */
+#define FY_TEST_DEADLINE_S 900
+
+#include "support/jobs.h"
+
+#include <stdlib.h>
+
+#if defined(__GLIBC__) && !FY_SANITIZED
+#include <malloc.h>
+#define HEAP_CAN_BE_MEASURED 1
+#else
+#define HEAP_CAN_BE_MEASURED 0
+#endif
+
+enum { RESPAWNS = FY_SANITIZED ? 3000 : 100000 };
+
+/* What is allowed to differ between two looks: far less than a leak of a byte or so for each respawn. */
+enum { HEAP_SLACK_BYTES = 32 * 1024, PROCESS_SLACK_KB = 1024 };
+
+static size_t heap_bytes(void) {
+#if HEAP_CAN_BE_MEASURED
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
+}
+
+/* 0 where the system does not tell, or where a sanitizer's own memory grows. */
+static long process_kb(void) {
+    char line[256];
+    long kb = 0;
+    FILE *status = FY_SANITIZED ? NULL : fopen("/proc/self/status", "r");
+    if (!status)
+        return 0;
+    while (fgets(line, sizeof line, status))
+        if (sscanf(line, "VmRSS: %ld", &kb) == 1)
+            break;
+    fclose(status);
+    return kb;
+}
+
+static uint64_t rounds_wanted(void) {
+    const char *wanted = getenv("FERRY_TEST_RESPAWNS");
+    return wanted && atoi(wanted) > 10 ? (uint64_t)atoi(wanted) : RESPAWNS;
+}
+
+/* Runs a job, and waits until its worker has retired, so that the next one needs a new worker. */
+static void respawn_until(ferry_executor *pool, uint64_t rounds) {
+    while (fy_stats(pool).workers_retired < rounds) {
+        uint64_t retired = fy_stats(pool).workers_retired;
+        CHECK_STATUS(ferry_executor_submit(pool, fy_nothing, NULL, NULL), 0);
+        while (fy_stats(pool).workers_retired == retired)
+            ferry_thread_sleep(10);
+    }
+}
+
+static void retiring_and_respawning_leaks_nothing(void) {
+    uint64_t rounds = rounds_wanted();
+    ferry_executor *pool = fy_pool_with(
+        &(ferry_thread_pool_options){FERRY_THREAD_POOL_OPTIONS, .max_workers = 1, .idle_timeout_us = 1});
+    respawn_until(pool, rounds / 10);
+    size_t heap = heap_bytes();
+    long process = process_kb();
+    respawn_until(pool, rounds);
+    size_t heap_later = heap_bytes();
+    long process_later = process_kb();
+    printf("respawned %d times; heap %zu then %zu bytes, process %ld then %ld KB ", (int)rounds, heap, heap_later,
+           process, process_later);
+    CHECK(heap_later <= heap + HEAP_SLACK_BYTES);
+    CHECK(process_later <= process + PROCESS_SLACK_KB);
+    ferry_executor_stats stats = fy_stats(pool);
+    CHECK(stats.workers_started >= rounds);
+    CHECK_INT(stats.done, stats.workers_started);
+    CHECK_STATUS(ferry_executor_close(pool), 0);
+}
+
+static const fy_test tests[] = {
+    FY_TEST(retiring_and_respawning_leaks_nothing),
+};
+
+FY_TEST_MAIN("respawn", tests)
