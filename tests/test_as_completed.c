@@ -180,12 +180,14 @@ static void time_limit_is_told_to_all_who_ask_and_cancels_no_member(void) {
     run_until(early[1]);
     check_timed_out(early[0]);
     check_timed_out(early[1]);
+    resolve(members[4], 1);
+    settle();
     ferry_future *late[] = {ask(iterator), ask(iterator)};
     check_timed_out(late[0]);
     check_timed_out(late[1]);
     check_exhausted(iterator);
     for (int i = 0; i < COUNT; i++)
-        if (i != 2) {
+        if (i != 2 && i != 4) {
             CHECK(!ferry_future_done(members[i]));
             resolve(members[i], 1);
         }
@@ -223,18 +225,26 @@ static ferry_status resolve_third_and_first(void *arg) {
     return 0;
 }
 
-/* Members end in the very turn in which the time is up: their ends are still in the queue when the timer runs. */
+/* Four members. In one turn two of them end and then the time is up, while the ends are still in the queue. */
+static ferry_as_completed *open_for_a_close_finish(ferry_future **members) {
+    make_all(members, 4);
+    CHECK_STATUS(ferry_call_at(loop, ferry_now(), resolve_third_and_first, members, NULL), 0);
+    return open_for(members, 4, 0);
+}
+
+static void turn_when_the_time_is_up(void) {
+    int64_t due_us = ferry_loop_next_deadline(loop), now_us = ferry_now();
+    while (ferry_now() <= (due_us > now_us ? due_us : now_us) + 2)
+        continue;
+    turn(loop);
+}
+
 static void what_ends_as_the_time_is_up_is_handed_out_to_the_first_who_asked(void) {
     begin();
     ferry_future *members[4], *nexts[4];
-    make_all(members, 4);
-    int64_t due_us = ferry_now();
-    CHECK_STATUS(ferry_call_at(loop, due_us, resolve_third_and_first, members, NULL), 0);
-    ferry_as_completed *iterator = open_for(members, 4, 0);
+    ferry_as_completed *iterator = open_for_a_close_finish(members);
     ask_for_all(iterator, nexts, 3);
-    while (ferry_now() <= due_us + 2)
-        continue;
-    turn(loop);
+    turn_when_the_time_is_up();
     nexts[3] = ask(iterator);
     check_timed_out(nexts[2]);
     check_timed_out(nexts[3]);
@@ -247,17 +257,31 @@ static void what_ends_as_the_time_is_up_is_handed_out_to_the_first_who_asked(voi
     end();
 }
 
-/* The same, but asked for only between the timer and the ends. */
+static void cancelled_asker_does_not_count_as_the_time_is_up(void) {
+    begin();
+    ferry_future *members[4], *nexts[4];
+    ferry_as_completed *iterator = open_for_a_close_finish(members);
+    ask_for_all(iterator, nexts, 4);
+    CHECK(ferry_future_cancel(nexts[0]));
+    turn_when_the_time_is_up();
+    check_timed_out(nexts[3]);
+    settle();
+    CHECK(ferry_future_pointer(nexts[1]) == members[2]);
+    CHECK(ferry_future_pointer(nexts[2]) == members[0]);
+    ferry_future *last = ask(iterator);
+    check_timed_out(last);
+    check_exhausted(iterator);
+    ferry_future_unref(last);
+    ferry_future_unref_all(nexts, 4);
+    close_and_unref(iterator, members, 4);
+    end();
+}
+
 static void who_asks_after_the_time_is_up_waits_for_what_ended_in_time(void) {
     begin();
     ferry_future *members[4], *nexts[4];
-    make_all(members, 4);
-    int64_t due_us = ferry_now();
-    CHECK_STATUS(ferry_call_at(loop, due_us, resolve_third_and_first, members, NULL), 0);
-    ferry_as_completed *iterator = open_for(members, 4, 0);
-    while (ferry_now() <= due_us + 2)
-        continue;
-    turn(loop);
+    ferry_as_completed *iterator = open_for_a_close_finish(members);
+    turn_when_the_time_is_up();
     ask_for_all(iterator, nexts, 2);
     CHECK(!ferry_future_done(nexts[0]));
     CHECK(ferry_future_cancel(nexts[0]));
@@ -445,6 +469,7 @@ static const fy_test tests[] = {
     FY_TEST(time_limit_is_told_to_all_who_ask_and_cancels_no_member),
     FY_TEST(what_ended_in_time_is_handed_out_after_the_time_is_up),
     FY_TEST(what_ends_as_the_time_is_up_is_handed_out_to_the_first_who_asked),
+    FY_TEST(cancelled_asker_does_not_count_as_the_time_is_up),
     FY_TEST(who_asks_after_the_time_is_up_waits_for_what_ended_in_time),
     FY_TEST(cancelled_asker_leaves_the_member_to_the_next),
     FY_TEST(asking_and_cancelling_over_and_over_loses_no_turn),

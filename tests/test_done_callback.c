@@ -157,6 +157,28 @@ static void list_takes_more_after_all_were_taken_back(void) {
     end();
 }
 
+static void callback_added_after_one_was_taken_back_is_still_the_last(void) {
+    static const char letters[] = "abc";
+    static const char *const expected[] = {"bcd", "acd", "abd"};
+    begin();
+    for (int removed = 0; removed < 3; removed++) {
+        ferry_future *future = make();
+        ferry_handle *handles[3];
+        trace[0] = '\0';
+        for (int i = 0; i < 3; i++)
+            handles[i] = add_mark_handle(future, &letters[i]);
+        ferry_handle_cancel(handles[removed]);
+        add_mark(future, "d");
+        resolve(future, 1);
+        settle();
+        CHECK_STRING(trace, expected[removed]);
+        for (int i = 0; i < 3; i++)
+            ferry_handle_unref(handles[i]);
+        ferry_future_unref(future);
+    }
+    end();
+}
+
 static void remove_takes_back_every_match_and_counts_them(void) {
     static const char a = 'a', b = 'b';
     begin();
@@ -400,6 +422,7 @@ static const fy_test tests[] = {
     FY_TEST(chain_of_futures_takes_a_turn_each),
     FY_TEST(cancelled_handle_is_skipped_wherever_it_stands),
     FY_TEST(list_takes_more_after_all_were_taken_back),
+    FY_TEST(callback_added_after_one_was_taken_back_is_still_the_last),
     FY_TEST(remove_takes_back_every_match_and_counts_them),
     FY_TEST(taken_back_callbacks_leave_nothing_behind),
     FY_TEST(callback_may_take_back_all_others_and_itself_by_handle),

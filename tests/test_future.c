@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A future by itself: how it ends, once; what can be read from it; and who is told of an error that nobody looked at. */
+/* A future by itself: how it ends, once; what can be read from it; who is told of an error that nobody looked at. */
 #include "support/futures.h"
 
 static char value_place;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that runs out: each scenario is run again and again with the first, the second, ... allocation refused, and then
- * with all from that one on. Whatever is refused, every call gives a status, what was promised is kept, and when the loop
- * is gone nothing is left. */
+/* Memory that runs out: each scenario is run again and again, with the first, the second, ... allocation refused, and
+ * then with all from that one on. Whatever is refused, every call gives a status, what was promised is kept, and once
+ * the loop is gone nothing is left. */
 #include "support/futures.h"
 
 enum { MANY = 150, FEW = 40 };

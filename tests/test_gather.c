@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One future for several: when it ends and as what, in both ways of meeting errors, and how it is cancelled. What happens
- * to a gather that is dropped or whose loop is closed is in test_gather_life.c. */
+/* One future for several: when it ends and as what, in both ways of meeting errors, and how it is cancelled. What comes
+ * of a gather that is dropped, or whose loop is closed, is in test_gather_life.c. */
 #include "support/futures.h"
 
 static ferry_future *gather(ferry_future *const *children, size_t count, int flags) {

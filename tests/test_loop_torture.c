@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that runs out: a scenario over the loop's API with the Nth request refused, for every N, alone or with all that
- * follow. Each refusal is APR_ENOMEM, what was accepted still runs exactly once, and nothing stays behind. */
+/* Memory that runs out: a scenario over the loop's API with the Nth request refused, for every N, alone or with all
+ * that follow. Each refusal is APR_ENOMEM, what was accepted still runs exactly once, and nothing stays behind. */
 #include "support/loops.h"
 
 #include <apr_errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Running a loop until one future is done, seen from the future's side: what has run by then, what a run that ended early
- * leaves behind, and runs for the futures that Ferry makes. Runs as such are in test_lifecycle.c. */
+/* Running a loop until one future is done, seen from the future's side: what has run by then, what a stopped run leaves
+ * behind, and runs for the futures that Ferry makes. Runs as such are in test_lifecycle.c. */
 #include "support/futures.h"
 
 static ferry_status resolve_posted(void *future) {

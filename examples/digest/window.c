@@ -71,12 +71,9 @@ static bool has_found(const digest *self) {
     return !self->walking && self->taken < self->batch.count;
 }
 
-/* Returns whether there was anything to admit, and room for it. */
-static bool admit(digest *self) {
-    size_t before = self->count;
+static void admit(digest *self) {
     while (!self->stopping && has_found(self) && self->count < WINDOW)
         admit_file(self, &self->batch.files[self->taken++]);
-    return self->count > before;
 }
 
 static ferry_status walked(ferry_future *future, void *arg) {
@@ -119,10 +116,10 @@ void digest_flush(digest *self) {
         digest_stop(self, status);
 }
 
+/* A job that is out brings it here again: unless all is over there is one, since the window holds more than a batch. */
 void digest_go_on(digest *self) {
-    do
-        retire(self);
-    while (admit(self));
+    retire(self);
+    admit(self);
     walk_on(self);
     bool over = self->stopping || (self->walked && self->count == 0);
     if (over || !output_has_room(&self->output))

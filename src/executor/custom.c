@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Executors that users write. Between the public class and the inner operations it decides one thing: once a shutdown
  * has begun, no submission reaches the class any more, so a class need not know that it is shut down. A shutdown waits
- * for the submissions that are inside the class at that moment; hence the lock. No call of the class is made under it. */
+ * for the submissions that are inside the class at that moment; hence the lock, under which no call of the class is
+ * made. */
 #include <apr_errno.h>
 
 #include "base/alloc.h"

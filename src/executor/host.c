@@ -11,7 +11,7 @@
  *     `starting` holds until the drain runs, and meanwhile another host serves.
  *   - A thread whose drain has returned looks for another task before it ends, and could run a drain that was pushed for
  *     a new thread, which would then come and go unseen. So a host is used only when the threads that APR counts are
- *     exactly those whose drains have not returned.
+ *     exactly those whose drains have not returned, and no drain returns while its host is starting a thread.
  * With both, every thread runs exactly one drain, and `alive` (threads whose exit hook has not run) is exact.
  *
  * All fields belong to the hosts' lock. */
@@ -124,6 +124,18 @@ static void thread_has_ended(void *arg) {
     drain->gone(drain);
 }
 
+/* A thread that is being started takes its task within a moment. */
+static void note_returned(fy_host *host) {
+    fy_mutex_lock(fy_hosts_lock());
+    while (host->starting) {
+        fy_mutex_unlock(fy_hosts_lock());
+        fy_thread_yield();
+        fy_mutex_lock(fy_hosts_lock());
+    }
+    host->running--;
+    fy_mutex_unlock(fy_hosts_lock());
+}
+
 static void *APR_THREAD_FUNC run_drain(apr_thread_t *thread, void *arg) {
     (void)thread;
     fy_drain *drain = arg;
@@ -134,9 +146,7 @@ static void *APR_THREAD_FUNC run_drain(apr_thread_t *thread, void *arg) {
     host->is_uncertain |= !is_hooked;
     fy_mutex_unlock(fy_hosts_lock());
     drain->run(drain);
-    fy_mutex_lock(fy_hosts_lock());
-    host->running--;
-    fy_mutex_unlock(fy_hosts_lock());
+    note_returned(host);
     if (!is_hooked)
         thread_has_ended(drain);
     return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A queue of jobs that grows as needed, for whoever keeps jobs in order. A job cannot carry the link itself, since those
- * who watch it use that place. It decides the order and nothing else: references and locks are its owner's affair. */
+/* A queue of jobs that grows as needed, for whoever keeps jobs in order. A job cannot carry the link itself, since
+ * those who watch it use that place. It decides the order and nothing else: references and locks are its owner's
+ * affair. */
 #ifndef FERRY_EXECUTOR_JOB_RING_H
 #define FERRY_EXECUTOR_JOB_RING_H
 

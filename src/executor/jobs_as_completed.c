@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Handing out jobs in the order in which they end. Each job has a watcher, which is told under the lock of the job's lot
- * and does no more than queue its job and wake the iterator's user; the order of locks is lot, then iterator. It decides
- * what is handed out when, and knows nothing of what the jobs are.
+/* Handing out jobs in the order in which they end. Each job has a watcher, which is told under the lock of the job's
+ * lot and does no more than queue its job and wake the iterator's user; the order of locks is lot, then iterator. It
+ * decides what is handed out when, and knows nothing of what the jobs are.
  *
  *   ended, has_ended    lock
  *   all else            the iterator's user, one thread at a time */
@@ -226,7 +226,7 @@ ferry_status ferry_jobs_as_completed_open(ferry_job *const *jobs, size_t count, 
     return 0;
 }
 
-/* In a child made by fork the lots begin anew, and the lock and the condition may be in use by threads that are gone. */
+/* In a child made by fork the lots begin anew; threads that are gone may still seem to use lock and condition. */
 void ferry_jobs_as_completed_close(ferry_jobs_as_completed *self) {
     if (!self || (fy_lots_forked() && fy_lots_open()))
         return;

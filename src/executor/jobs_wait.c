@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for several jobs: which of them count as done, and when enough of them are. To wait for all is to wait for one
- * after the other; for the first it takes an iterator (jobs_as_completed.c). It knows nothing of who runs the jobs. */
+/* Waiting for several jobs: which of them count as done, and when enough of them are. To wait for all is to wait for
+ * one after the other; for the first it takes an iterator (jobs_as_completed.c). It knows nothing of who runs the
+ * jobs. */
 #include <apr_errno.h>
 
 #include "executor/executor.h"
 #include "executor/frame.h"
 #include "executor/lot.h"
 
-/* Inside a job nobody waits for the acknowledgement of a cancelled one: it might be this very worker that has to give it. */
+/* Inside a job nobody waits until a cancel is acknowledged: it might be this very worker that has to do so. */
 static bool is_over(uint32_t state) {
     uint32_t first = fy_frame_current() ? FY_JOB_CANCELLED : FY_JOB_CANCELLED_NOTIFIED;
     return (state & FY_JOB_STATE) >= first;
@@ -62,7 +63,7 @@ static ferry_status help_with_all(ferry_job *const *jobs, size_t count, int64_t 
     return status;
 }
 
-/* From the last to the first: jobs mostly end in the order in which they were submitted, so one wait is often enough. */
+/* From the last to the first: jobs mostly end in the order of their submission, so one wait is often enough. */
 static ferry_status wait_for_all(ferry_job *const *jobs, size_t count, int64_t deadline_us) {
     ferry_status status = fy_frame_current() ? help_with_all(jobs, count, deadline_us) : 0;
     while (count && !status)

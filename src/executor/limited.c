@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A view of another executor that runs at most `limit` of its own jobs at once, in their order. It decides which jobs are
- * accepted, which may be waited for, and when the view has ended; it knows nothing of how the executor below works. How
- * its jobs get there is in limited_carrier.c, the rules for both, and for the lock, at the top of limited.h. */
+/* A view of another executor that runs at most `limit` of its own jobs at once, in their order. It decides which jobs
+ * are accepted, which may be waited for, and when the view has ended; it knows nothing of how the executor below
+ * works. How its jobs get there is in limited_carrier.c, the rules for both, and for the lock, at the top of
+ * limited.h. */
 #include "executor/limited.h"
 
 #include <inttypes.h>
@@ -20,7 +21,7 @@ static fy_limited *from_executor(ferry_executor *executor) {
 /* Puts the job in the queue, and sends somebody for it. Under the lock. */
 static ferry_status admit(fy_limited *view, ferry_job *job, ferry_loop *loop_or_null) {
     const char *origin = job->origin;
-    ferry_status status = view->closed ? FERRY_ESHUTDOWN : fy_job_ring_reserve(&view->waiting);
+    ferry_status status = view->refusal ? view->refusal : fy_job_ring_reserve(&view->waiting);
     if (status)
         return status;
     fy_job_ring_push(&view->waiting, job);
@@ -128,7 +129,7 @@ static ferry_status limited_shutdown(ferry_executor *executor, bool wait, bool c
     fy_limited *view = from_executor(executor);
     int64_t deadline_us = fy_deadline_after(timeout_us);
     fy_mutex_lock(&view->lock);
-    view->closed = true;
+    view->refusal = FERRY_ESHUTDOWN;
     fy_mutex_unlock(&view->lock);
     if (cancel_futures)
         fy_limited_end_waiting(view, FY_AS_CANCELLED);

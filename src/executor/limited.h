@@ -11,7 +11,7 @@
  *   waiting     jobs that were accepted, or are about to be
  *   busy        jobs that carriers have taken; at most `limit`. Those that run are among `places`
  *   ending      jobs that were taken to be ended unrun
- *   carriers    those the executor below has accepted, and that have not ended. One is counted only once it was accepted,
+ *   carriers    those the executor below has accepted, and that have not ended. One is counted when it was accepted,
  *               and may have ended by then: the number may be negative for a moment, but is never too high
  *   launching   submissions of carriers that are under way
  *   idle        the carriers that have not begun
@@ -19,7 +19,8 @@
  *
  * No job is lost: one is accepted if a carrier of its own was, or if another carrier is there. A carrier ends only when
  * nothing waits, or others come for what does, or the view is full; then those who fill it look again. If carriers are
- * dropped below, so that jobs wait and nobody will come for them, whoever sees that ends them.
+ * dropped below, so that jobs wait and nobody will come for them, whoever sees that ends them. Once the executor below
+ * has said that it is shut down or broken, the view takes no more jobs either.
  *
  * No call to the executor below, and no user code, is made under the lock. */
 #ifndef FERRY_EXECUTOR_LIMITED_H
@@ -61,7 +62,7 @@ struct fy_limited {
     int64_t carriers;
     size_t launching;
     fy_carrier *idle;
-    bool closed;
+    ferry_status refusal;     /* why no more jobs are taken; 0: they are */
     uint64_t done;
     uint64_t failed;
     uint64_t cancelled;

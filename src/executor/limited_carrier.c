@@ -129,6 +129,8 @@ ferry_status fy_limited_launch(fy_limited *view, const char *origin, ferry_loop 
     ferry_status status = submit_carrier(view, origin, loop_or_null, &self);
     fy_mutex_lock(&view->lock);
     view->launching--;
+    if (status == FERRY_ESHUTDOWN || status == FERRY_EBROKEN)
+        view->refusal = status;
     if (status)
         return status;
     view->carriers++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mapping a function over arguments. The map keeps the jobs that were submitted and whose results nobody has had yet, in
- * the order of their arguments; it decides when the source is asked and when the map has ended. What becomes of a single
- * job is its executor's affair. */
+/* Mapping a function over arguments. The map keeps the jobs that were submitted and whose results nobody has had yet,
+ * in the order of their arguments; it decides when the source is asked and when the map has ended. What becomes of a
+ * single job is its executor's affair. */
 #include <apr_errno.h>
 
 #include "base/alloc.h"

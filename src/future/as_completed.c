@@ -92,8 +92,8 @@ static ferry_status on_member_done(ferry_future *member, void *arg) {
     return 0;
 }
 
-/* Nobody is told of the pending members any more. Those that are done, but have their callback still in the loop's queue,
- * are handed out yet: to those who have waited longest. */
+/* Nobody is told of the pending members any more. Those that are done, but whose callback is still in the loop's queue,
+ * will yet be handed out: to those who have waited longest. */
 static ferry_status on_time_up(void *arg) {
     ferry_as_completed *self = arg;
     self->timed_out = true;

@@ -55,11 +55,6 @@ ferry_status ferry_future_create_from(const char *origin, ferry_loop *loop, ferr
     return status ? status : create(loop, FY_FUTURE_PLAIN, origin, ret_future);
 }
 
-bool fy_future_is_mine(const ferry_future *future) {
-    uintptr_t thread = atomic_load_explicit(&future->loop->thread, memory_order_relaxed);
-    return !thread || thread == fy_thread_self();
-}
-
 ferry_future *ferry_future_ref(ferry_future *future) {
     if (future)
         future->refs++;
@@ -122,7 +117,7 @@ void ferry_future_unref(ferry_future *future) {
     if (!future)
         return;
     FY_ASSERT(future->state != FY_FUTURE_FREE && future->refs);
-    FY_ASSERT(fy_future_is_mine(future));
+    FY_ASSERT(fy_loop_may_touch(future->loop));
     if (--future->refs)
         return;
     if (future->in_flight)
@@ -179,7 +174,7 @@ void fy_future_finish_timed_out(ferry_future *future) {
 static ferry_status may_resolve(const ferry_future *future) {
     if (!future)
         return EINVAL;
-    if (!fy_future_is_mine(future))
+    if (!fy_loop_may_touch(future->loop))
         return FERRY_EWRONGTHREAD;
     bool may = future->state == FY_FUTURE_PENDING && future->kind == FY_FUTURE_PLAIN;
     return may ? 0 : FERRY_EINVALIDSTATE;
@@ -243,7 +238,7 @@ ferry_status ferry_future_set_error(ferry_future *future, ferry_status error, co
 bool ferry_future_cancel_with_message(ferry_future *future, const char *message) {
     if (!future || future->state != FY_FUTURE_PENDING)
         return false;
-    FY_ASSERT(fy_future_is_mine(future));
+    FY_ASSERT(fy_loop_may_touch(future->loop));
     const fy_future_class *future_class = class_of(future);
     if (future_class->cancel)
         return future_class->cancel(future, message);

@@ -78,7 +78,4 @@ ferry_handle *fy_done_callback_create(const char *origin, ferry_future *future, 
                                       void *arg);
 void fy_done_callback_add(ferry_handle *handle);
 
-/* Misuse from another thread would corrupt. */
-bool fy_future_is_mine(const ferry_future *future);
-
 #endif

@@ -8,24 +8,24 @@
  *           in wakes_done, which is its last touch of the inbox. After the CAS the item is the reader's.
  *   post    If the newest item is a chunk, takes the next place in it by fetch_add on `taken` and fills it, storing
  *           `callback` last. If the chunk is full, or the reader has taken it (then `taken` is beyond any place), or the
- *           newest item is something else, sends a chunk of its own with its post in place 0. Only the newest item is
- *           added to, so the posts and messages of one thread keep their order.
- *   reader  Exchanges head for EMPTY and reverses what it got. Closes each chunk by an exchange on `taken`: places below
- *           what it held are filled or about to be, and it waits for those few instructions.
+ *           newest item is something else, sends a chunk of its own with its post in place 0, and opens it to others
+ *           (`taken` = 1) only after it was sent. Only the newest item is added to, so the posts and messages of one
+ *           thread keep their order.
+ *   reader  Exchanges head for EMPTY and reverses what it got. Closes each chunk, once it is open, by an exchange on
+ *           `taken`: places below what it held are filled or about to be, and it waits for those few instructions.
  *   arm     CAS head: EMPTY -> SLEEPING. If the reader later finds SLEEPING gone, one sender owes a wake: it expects it
  *           in wakes_expected, and close waits until wakes_done has caught up, so the backend outlives every wake.
  *
  * Invariant: while head is neither EMPTY nor SLEEPING the loop will take it before it sleeps, so nobody needs to wake it.
- * Chunks are type-stable: they are reused, and freed only with the inbox. A post that has read an old head may so add to
- * a chunk that was taken (it is told that there is no place) or is in use again (it gets a place in it, in some order
- * that is possible since nothing else of its thread is younger). */
+ * Chunks are type-stable: they are reused, and freed only with the inbox. A post that has read an old head may so come to
+ * a chunk that was taken or is about to be sent again (it is told that there is no place), or is in the stack again (it
+ * gets a place there, which is a possible order, for all earlier items of its thread are older than the chunk). */
 #include "loop/inbox.h"
 
 #include <errno.h>
 
 #include "base/alloc.h"
 #include "base/hints.h"
-#include "loop/handle.h"
 
 enum { EMPTY = 0, SLEEPING = 1, CHUNK = 2, CLOSED = 3 };
 enum { PLACES = 127, TAKEN_BY_READER = 1 << 30, SPINS_BEFORE_YIELD = 100 };
@@ -118,20 +118,24 @@ static void fill_place(post_place *place, fy_entry entry) {
     atomic_store_explicit(&place->callback, entry.callback, memory_order_release);
 }
 
+static void pause_for(int *spins) {
+    if ((*spins)++ < SPINS_BEFORE_YIELD)
+        fy_cpu_relax();
+    else
+        fy_thread_yield();
+}
+
 /* A place that is given out is about to be filled. */
 static fy_entry read_place(post_place *place) {
     ferry_callback *callback;
-    for (int spins = 0; !(callback = atomic_load_explicit(&place->callback, memory_order_acquire)); spins++) {
-        if (spins < SPINS_BEFORE_YIELD)
-            fy_cpu_relax();
-        else
-            fy_thread_yield();
-    }
+    for (int spins = 0; !(callback = atomic_load_explicit(&place->callback, memory_order_acquire));)
+        pause_for(&spins);
     return (fy_entry){callback, place->arg, place->origin, place->handle};
 }
 
-/* Whatever posts the chunk has got (a late one may have slipped into a chunk that could not be sent). */
 static void close_chunk(fy_post_chunk *chunk) {
+    for (int spins = 0; atomic_load_explicit(&chunk->taken, memory_order_relaxed) >= TAKEN_BY_READER;)
+        pause_for(&spins);
     uint32_t taken = atomic_exchange_explicit(&chunk->taken, TAKEN_BY_READER, memory_order_acq_rel);
     chunk->end = taken < PLACES ? taken : PLACES;
     chunk->next_place = 0;
@@ -152,26 +156,18 @@ static bool drain_chunk(fy_inbox *inbox, fy_post_chunk *chunk, fy_inbox_reader r
     return true;
 }
 
-static bool drop_post(void *arg, fy_entry entry) {
-    (void)arg;
-    if (entry.handle)
-        fy_handle_drop(entry.handle);
-    return true;
-}
-
 static ferry_status post_in_new_chunk(fy_inbox *inbox, fy_entry entry) {
     fy_post_chunk *chunk = get_chunk(inbox);
     if (!chunk)
         return ENOMEM;
     fill_place(&chunk->places[0], entry);
+    if (!send_item(inbox, (uintptr_t)chunk | CHUNK, &chunk->message)) {
+        atomic_store_explicit(&chunk->places[0].callback, NULL, memory_order_relaxed);
+        put_chunk(inbox, chunk);
+        return FERRY_ECLOSED;
+    }
     atomic_store_explicit(&chunk->taken, 1, memory_order_release);
-    if (send_item(inbox, (uintptr_t)chunk | CHUNK, &chunk->message))
-        return 0;
-    /* The door was shut meanwhile. A refused post's handle stays its maker's; what slipped in behind it is dropped, as
-     * the loop's closing drops all that was posted. */
-    chunk->places[0].handle = NULL;
-    drain_chunk(inbox, chunk, (fy_inbox_reader){.post = drop_post});
-    return FERRY_ECLOSED;
+    return 0;
 }
 
 ferry_status fy_inbox_post(fy_inbox *inbox, fy_entry entry) {

@@ -205,10 +205,24 @@ static void close_inbox(ferry_loop *loop) {
     atomic_fetch_sub_explicit(&loop->refs, out - loop->jobs_out, memory_order_relaxed);
 }
 
-/* What a child made by fork may do with its parent's loop: give its own copy back. */
-static void close_inherited(ferry_loop *loop) {
-    atomic_store_explicit(&loop->closed, true, memory_order_relaxed);
-    loop->backend_class->close(loop->backend);
+/* In a child made by fork the executors' threads and the senders of the inbox do not exist, and nothing is waited for. */
+static void part_from_others(ferry_loop *loop) {
+    if (loop->fork_generation != fy_fork_generation()) {
+        fy_loop_forget_running(loop);
+        return;
+    }
+    if (loop->executors.close)
+        loop->executors.close(loop);
+    close_inbox(loop);
+}
+
+/* Whether it may be closed now. */
+static ferry_status may_close(const ferry_loop *loop) {
+    if (loop->fork_generation != fy_fork_generation())
+        return 0;
+    if (!fy_loop_is_mine(loop))
+        return FERRY_EWRONGTHREAD;
+    return ferry_loop_is_running(loop) ? FERRY_EINVALIDSTATE : 0;
 }
 
 ferry_status ferry_loop_close(ferry_loop *loop) {
@@ -216,18 +230,11 @@ ferry_status ferry_loop_close(ferry_loop *loop) {
         return EINVAL;
     if (fy_loop_closed(loop))
         return 0;
-    if (loop->fork_generation != fy_fork_generation()) {
-        close_inherited(loop);
-        return 0;
-    }
-    if (!fy_loop_is_mine(loop))
-        return FERRY_EWRONGTHREAD;
-    if (ferry_loop_is_running(loop))
-        return FERRY_EINVALIDSTATE;
+    ferry_status status = may_close(loop);
+    if (status)
+        return status;
     atomic_store_explicit(&loop->closed, true, memory_order_relaxed);
-    if (loop->executors.close)
-        loop->executors.close(loop);
-    close_inbox(loop);
+    part_from_others(loop);
     if (loop->executors.forget_jobs)
         loop->executors.forget_jobs(loop);
     if (loop->debug)

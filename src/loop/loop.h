@@ -95,6 +95,12 @@ static inline bool fy_loop_is_mine(const ferry_loop *loop) {
     return (thread == fy_thread_self() || !thread) && loop->fork_generation == fy_fork_generation();
 }
 
+/* Whether this thread corrupts nothing if it touches what is the loop's: it may also be a child's, which has its own copy. */
+static inline bool fy_loop_may_touch(const ferry_loop *loop) {
+    uintptr_t thread = atomic_load_explicit(&loop->thread, memory_order_relaxed);
+    return !thread || thread == fy_thread_self() || loop->fork_generation != fy_fork_generation();
+}
+
 static inline bool fy_loop_closed(const ferry_loop *loop) {
     return atomic_load_explicit(&loop->closed, memory_order_relaxed);
 }
@@ -115,6 +121,9 @@ ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us);
 /* Marks the loop as run by this thread. Returns: as ferry_loop_run_forever. */
 ferry_status fy_loop_enter(ferry_loop *loop);
 void fy_loop_leave(ferry_loop *loop);
+
+/* In a child made by fork: if the parent's loop was running on this thread, it is not running here. */
+void fy_loop_forget_running(const ferry_loop *loop);
 
 /* Turns until stop. */
 ferry_status fy_loop_run(ferry_loop *loop);

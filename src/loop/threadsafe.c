@@ -129,7 +129,8 @@ void fy_threadsafe_cancel(ferry_handle *handle) {
         return;
     if (state == RUNNING && !atomic_compare_exchange_strong(&self->state, &state, RUNNING | REQUESTED) && state == ENDED)
         return;
-    if (ferry_running_loop() == handle->loop)
+    /* In a child made by fork the callback's thread may not exist, and would not end it here. */
+    if (ferry_running_loop() == handle->loop || handle->loop->fork_generation != fy_fork_generation())
         return;
     fy_mutex_lock(&self->lock);
     while (atomic_load(&self->state) == (RUNNING | REQUESTED))

@@ -254,6 +254,11 @@ void fy_loop_leave(ferry_loop *loop) {
     running = NULL;
 }
 
+void fy_loop_forget_running(const ferry_loop *loop) {
+    if (running == loop)
+        running = NULL;
+}
+
 ferry_status fy_loop_run(ferry_loop *loop) {
     ferry_status status = 0;
     do {

@@ -65,7 +65,7 @@ static void make_content(apr_pool_t *pool, const char *path, size_t size) {
     free(bytes);
 }
 
-/* Makes files of the names in `numbers` of the form `format` with a %04d in it, a few KiB each, and lists them. */
+/* Makes files named by four digits, a few KiB each at most, and lists them. */
 static void make_many(apr_pool_t *pool, const char *folder, int count, const char **list) {
     for (int i = 0; i < count; i++) {
         list[i] = apr_psprintf(pool, "%s/%04d", folder, i);
@@ -75,8 +75,8 @@ static void make_many(apr_pool_t *pool, const char *folder, int count, const cha
 
 /* ---- checks ---- */
 
-/* digest's output is what sha1sum prints for `list`, which ends with NULL. */
-static void check_equals_sha1sum(apr_pool_t *pool, const char *const *list) {
+/* What sha1sum prints for `list`, which ends with NULL. */
+static void run_sha1sum(apr_pool_t *pool, const char *const *list) {
     size_t count = 0;
     while (list[count])
         count++;
@@ -87,6 +87,10 @@ static void check_equals_sha1sum(apr_pool_t *pool, const char *const *list) {
     program_run(&sha1sum, WORK, arguments);
     CHECK_INT(sha1sum.code, 0);
     CHECK(sha1sum.output[0]);
+}
+
+static void check_equals_sha1sum(apr_pool_t *pool, const char *const *list) {
+    run_sha1sum(pool, list);
     CHECK(strcmp(digest.output, sha1sum.output) == 0);
 }
 
@@ -191,6 +195,20 @@ static void unreadable_path_is_reported_and_the_rest_goes_on(void) {
     end(pool);
 }
 
+/* Opening it succeeds, reading its first byte never does. */
+static void file_that_cannot_be_read_is_reported(void) {
+    apr_finfo_t info;
+    apr_pool_t *pool = begin();
+    const char *unreadable = "/proc/self/mem";
+    if (apr_stat(&info, unreadable, APR_FINFO_TYPE, pool) == 0) {
+        PROGRAM_RUN(&digest, WORK, EXAMPLE("digest"), unreadable);
+        CHECK_INT(digest.code, 1);
+        CHECK_STRING(digest.output, "");
+        CHECK(strstr(digest.errors, "digest: /proc/self/mem: Input/output error\n"));
+    }
+    end(pool);
+}
+
 /* More failures in a row than one batch of the walk, or the whole window, holds. */
 static void nothing_but_failures_comes_to_an_end(void) {
     const char *arguments[2 + MANY + 1] = {EXAMPLE("digest"), "--"};
@@ -234,15 +252,19 @@ static void wrong_options_are_refused_with_the_usage(void) {
 
 /* ---- the bar, and Ctrl-C ---- */
 
-/* The last file is far too large to be hashed before the test's end; all before it are done once the bar says so. */
+/* Far too large to be hashed before the test's end. */
+static void make_endless(apr_pool_t *pool, const char *path) {
+    apr_file_t *made = make_file(pool, path);
+    CHECK_STATUS(apr_file_trunc(made, INT64_C(1) << 40), 0);
+    CHECK_STATUS(apr_file_close(made), 0);
+}
+
+/* All files before the endless one are done once the bar says so. */
 static void interrupt_ends_it_cleanly_with_whole_lines(void) {
     const char *list[10 + 1] = {0};
     apr_pool_t *pool = begin();
     make_many(pool, "tree", 10, list);
-    apr_file_t *endless = make_file(pool, "tree/endless");
-    CHECK_STATUS(apr_file_trunc(endless, INT64_C(1) << 40), 0);
-    CHECK_STATUS(apr_file_close(endless), 0);
-
+    make_endless(pool, "tree/endless");
     const char *const arguments[] = {EXAMPLE("digest"), "--workers", "2", "--progress", "tree", NULL};
     program_start(&digest, WORK, arguments);
     program_wait_for(&digest, "% 10 of 11 files ");
@@ -256,6 +278,45 @@ static void interrupt_ends_it_cleanly_with_whole_lines(void) {
     end(pool);
 }
 
+/* A name that is long and twice as long when it is escaped. */
+static const char *long_name(apr_pool_t *pool, char first, int number) {
+    char filler[200];
+    memset(filler, '\\', sizeof filler - 1);
+    filler[sizeof filler - 1] = '\0';
+    return apr_psprintf(pool, "tree/%c%04d%s", first, number, filler);
+}
+
+/* The target takes no more than a pipe holds, so results wait in the window, some of them behind the endless file. The
+ * bar goes on; after Ctrl-C lines come out whole and in order, and none from behind that file. */
+static void interrupt_while_the_target_is_blocked(void) {
+    const char *list[MANY + 1] = {0};
+    apr_pool_t *pool = begin();
+    for (int i = 0; i < MANY; i++) {
+        list[i] = long_name(pool, i < MANY - 100 ? 'a' : 'c', i);
+        make_content(pool, list[i], (size_t)i);
+    }
+    make_endless(pool, "tree/b");
+
+    const char *const arguments[] = {EXAMPLE("digest"), "--workers", "2", "--progress", "tree", NULL};
+    program_start_unread(&digest, WORK, arguments);
+    program_wait_for(&digest, " of 601 files ");
+    for (int beat = 0; beat < 3; beat++) {
+        program_forget_errors(&digest);
+        program_wait_for(&digest, " of 601 files ");
+    }
+    CHECK_STATUS(apr_proc_kill(&digest.process, SIGINT), 0);
+    program_finish(&digest);
+    CHECK_INT(digest.code, 130);
+    run_sha1sum(pool, list);
+    size_t length = strlen(digest.output);
+    CHECK(length > 65536);
+    CHECK(digest.output[length - 1] == '\n');
+    CHECK(strncmp(digest.output, sha1sum.output, length) == 0);
+    CHECK(strstr(digest.errors, "digest: interrupted\n"));
+    CHECK(strstr(digest.errors, " 0 failures, "));
+    end(pool);
+}
+
 static const fy_test tests[] = {
     FY_TEST(odd_names_and_sizes_equal_sha1sum),
     FY_TEST(output_is_in_walk_order_whatever_the_number_of_workers),
@@ -263,10 +324,12 @@ static const fy_test tests[] = {
     FY_TEST(symbolic_links_are_followed_only_as_arguments),
     FY_TEST(output_option_prints_to_a_file_and_quiet_says_nothing_else),
     FY_TEST(unreadable_path_is_reported_and_the_rest_goes_on),
+    FY_TEST(file_that_cannot_be_read_is_reported),
     FY_TEST(nothing_but_failures_comes_to_an_end),
     FY_TEST(target_that_takes_no_output_fails_the_run),
     FY_TEST(wrong_options_are_refused_with_the_usage),
     FY_TEST(interrupt_ends_it_cleanly_with_whole_lines),
+    FY_TEST(interrupt_while_the_target_is_blocked),
 };
 
 FY_TEST_MAIN("example_digest", tests)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs as APR child processes: stdout goes to a file without a name, stderr through a pipe whose reads have a time
- * limit. */
+/* Programs as APR child processes: stdout goes to a file without a name or to a pipe, stderr through a pipe; reads from
+ * pipes have a time limit. */
 #include "test_examples/program.h"
 
 #include <stdlib.h>
@@ -24,21 +24,39 @@ static apr_file_t *open_output(apr_pool_t *pool) {
     return opened;
 }
 
-void program_start(program *self, const char *folder, const char *const *arguments) {
-    apr_procattr_t *attributes;
-    CHECK_STATUS(apr_pool_create(&self->pool, NULL), 0);
-    self->output[0] = self->errors[0] = '\0';
+void program_forget_errors(program *self) {
+    self->errors[0] = '\0';
     self->errors_size = 0;
-    self->output_file = open_output(self->pool);
+}
+
+static void start(program *self, const char *folder, const char *const *arguments, apr_file_t *output_file) {
+    apr_procattr_t *attributes;
+    apr_int32_t output_pipe = output_file ? APR_NO_PIPE : APR_FULL_BLOCK;
+    self->output[0] = '\0';
+    program_forget_errors(self);
+    self->output_file = output_file;
     CHECK_STATUS(apr_procattr_create(&attributes, self->pool), 0);
     CHECK_STATUS(apr_procattr_cmdtype_set(attributes, APR_PROGRAM_PATH), 0);
-    CHECK_STATUS(apr_procattr_io_set(attributes, APR_NO_PIPE, APR_NO_PIPE, APR_FULL_BLOCK), 0);
-    CHECK_STATUS(apr_procattr_child_out_set(attributes, self->output_file, NULL), 0);
+    CHECK_STATUS(apr_procattr_io_set(attributes, APR_NO_PIPE, output_pipe, APR_FULL_BLOCK), 0);
+    if (output_file)
+        CHECK_STATUS(apr_procattr_child_out_set(attributes, output_file, NULL), 0);
     if (folder)
         CHECK_STATUS(apr_procattr_dir_set(attributes, folder), 0);
     CHECK_STATUS(apr_proc_create(&self->process, arguments[0], arguments, NULL, attributes, self->pool), 0);
     apr_pool_note_subprocess(self->pool, &self->process, APR_KILL_ALWAYS);
     CHECK_STATUS(apr_file_pipe_timeout_set(self->process.err, SILENCE_MAX), 0);
+    if (!output_file)
+        CHECK_STATUS(apr_file_pipe_timeout_set(self->process.out, SILENCE_MAX), 0);
+}
+
+void program_start(program *self, const char *folder, const char *const *arguments) {
+    CHECK_STATUS(apr_pool_create(&self->pool, NULL), 0);
+    start(self, folder, arguments, open_output(self->pool));
+}
+
+void program_start_unread(program *self, const char *folder, const char *const *arguments) {
+    CHECK_STATUS(apr_pool_create(&self->pool, NULL), 0);
+    start(self, folder, arguments, NULL);
 }
 
 /* Returns false at the end of its stderr. */
@@ -59,18 +77,26 @@ void program_wait_for(program *self, const char *text) {
         CHECK(read_errors(self));
 }
 
+static void read_output(program *self, apr_file_t *source) {
+    apr_size_t size;
+    apr_status_t status = apr_file_read_full(source, self->output, PROGRAM_OUTPUT_MAX, &size);
+    CHECK(APR_STATUS_IS_EOF(status));
+    self->output[size] = '\0';
+}
+
 void program_finish(program *self) {
     apr_exit_why_e why;
-    apr_off_t start = 0;
-    apr_size_t size;
+    apr_off_t beginning = 0;
+    if (!self->output_file)
+        read_output(self, self->process.out);
     while (read_errors(self))
         continue;
     CHECK_STATUS(apr_proc_wait(&self->process, &self->code, &why, APR_WAIT), APR_CHILD_DONE);
     CHECK_INT(why, APR_PROC_EXIT);
-    CHECK_STATUS(apr_file_seek(self->output_file, APR_SET, &start), 0);
-    apr_status_t status = apr_file_read_full(self->output_file, self->output, PROGRAM_OUTPUT_MAX, &size);
-    CHECK(APR_STATUS_IS_EOF(status));
-    self->output[size] = '\0';
+    if (self->output_file) {
+        CHECK_STATUS(apr_file_seek(self->output_file, APR_SET, &beginning), 0);
+        read_output(self, self->output_file);
+    }
     apr_pool_destroy(self->pool);
 }
 

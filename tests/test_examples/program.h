@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a program as a user would and keeps what it printed: stdout whole, stderr as it comes, so that a test can wait
- * for a line there. It decides how long a silent program is waited for; what the output means is the test's. */
+/* Runs a program as a user would and keeps what it printed: stdout at its end, stderr as it comes, so that a test can
+ * wait for a line there. It decides how long a silent program is waited for; what the output means is the test's. */
 #ifndef FERRY_TESTS_TEST_EXAMPLES_PROGRAM_H
 #define FERRY_TESTS_TEST_EXAMPLES_PROGRAM_H
 
@@ -14,7 +14,7 @@ enum { PROGRAM_OUTPUT_MAX = 1 << 20 };
 typedef struct program {
     apr_pool_t *pool;
     apr_proc_t process;
-    apr_file_t *output_file;
+    apr_file_t *output_file;            /* where its stdout went, NULL: into a pipe */
     int code;
     size_t errors_size;
     char output[PROGRAM_OUTPUT_MAX];    /* once it has finished */
@@ -25,8 +25,14 @@ typedef struct program {
  * test fails is killed at the end of the tests. */
 void program_start(program *self, const char *folder, const char *const *arguments);
 
+/* The same, but its stdout is a pipe that nobody reads before program_finish. */
+void program_start_unread(program *self, const char *folder, const char *const *arguments);
+
 /* Waits until `text` is on its stderr. */
 void program_wait_for(program *self, const char *text);
+
+/* Forgets what has come from its stderr, so that what is waited for next is new. */
+void program_forget_errors(program *self);
 
 /* Waits for its end: `code`, `output` and `errors` are complete, nothing is left to free. */
 void program_finish(program *self);
