@@ -228,15 +228,8 @@ static ferry_status resolve_third_and_first(void *arg) {
 /* Four members. In one turn two of them end and then the time is up, while the ends are still in the queue. */
 static ferry_as_completed *open_for_a_close_finish(ferry_future **members) {
     make_all(members, 4);
-    CHECK_STATUS(ferry_call_at(loop, ferry_now(), resolve_third_and_first, members, NULL), 0);
+    CHECK_STATUS(ferry_call_later(loop, 0, resolve_third_and_first, members, NULL), 0);
     return open_for(members, 4, 0);
-}
-
-static void turn_when_the_time_is_up(void) {
-    int64_t due_us = ferry_loop_next_deadline(loop), now_us = ferry_now();
-    while (ferry_now() <= (due_us > now_us ? due_us : now_us) + 2)
-        continue;
-    turn(loop);
 }
 
 static void what_ends_as_the_time_is_up_is_handed_out_to_the_first_who_asked(void) {
@@ -244,7 +237,7 @@ static void what_ends_as_the_time_is_up_is_handed_out_to_the_first_who_asked(voi
     ferry_future *members[4], *nexts[4];
     ferry_as_completed *iterator = open_for_a_close_finish(members);
     ask_for_all(iterator, nexts, 3);
-    turn_when_the_time_is_up();
+    turn(loop);
     nexts[3] = ask(iterator);
     check_timed_out(nexts[2]);
     check_timed_out(nexts[3]);
@@ -263,7 +256,7 @@ static void cancelled_asker_does_not_count_as_the_time_is_up(void) {
     ferry_as_completed *iterator = open_for_a_close_finish(members);
     ask_for_all(iterator, nexts, 4);
     CHECK(ferry_future_cancel(nexts[0]));
-    turn_when_the_time_is_up();
+    turn(loop);
     check_timed_out(nexts[3]);
     settle();
     CHECK(ferry_future_pointer(nexts[1]) == members[2]);
@@ -281,7 +274,7 @@ static void who_asks_after_the_time_is_up_waits_for_what_ended_in_time(void) {
     begin();
     ferry_future *members[4], *nexts[4];
     ferry_as_completed *iterator = open_for_a_close_finish(members);
-    turn_when_the_time_is_up();
+    turn(loop);
     ask_for_all(iterator, nexts, 2);
     CHECK(!ferry_future_done(nexts[0]));
     CHECK(ferry_future_cancel(nexts[0]));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What makes no sense is refused with a status and changes nothing: NULL, absurd numbers, futures of another loop, loops
- * that are closed, wrong threads. */
+/* What makes no sense is refused with a status and changes nothing: NULL, absurd numbers, futures of another loop, a
+ * closed loop, another thread. */
 #include "support/futures.h"
 #include "support/threads.h"
 

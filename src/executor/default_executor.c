@@ -43,7 +43,8 @@ ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_executor *e
     ferry_status status = fy_loop_check(loop);
     if (!status)
         status = fy_executor_check(executor);
-    if (!status && loop->executors.shut_down)
+    bool accepts = !status && atomic_load_explicit(&fy_pool_of(executor)->accepting, memory_order_relaxed);
+    if (!status && (loop->executors.shut_down || !accepts))
         status = FERRY_ESHUTDOWN;
     if (status)
         return status;

@@ -4,7 +4,8 @@
  * The cancel lock. A pending job lies in its executor's queue, so its executor is alive; but a cancel must also tell the
  * executor, after the job has left PENDING, and by then a worker may have dropped the job and ended the executor. So the
  * step and the telling are done under one lock of the process, and an executor passes through that lock before it frees
- * itself. */
+ * itself. The same holds for taking a pending job out of an executor's hands. Order of locks: the waits' lock, the
+ * cancels' lock, a pool's lock. */
 #include "executor/executor.h"
 
 #include <apr_errno.h>
@@ -95,6 +96,15 @@ uint32_t fy_executor_cancel(ferry_job *job) {
         ferry_executor_unref(executor);
     }
     return state;
+}
+
+bool fy_executor_claim_elsewhere(ferry_job *job, bool to_run) {
+    fy_mutex_lock(fy_cancels_lock());
+    bool claimed = false;
+    if ((fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_PENDING && job->executor->ops->claim_elsewhere)
+        claimed = job->executor->ops->claim_elsewhere(job->executor, job, to_run);
+    fy_mutex_unlock(fy_cancels_lock());
+    return claimed;
 }
 
 void fy_executor_settle_cancels(void) {

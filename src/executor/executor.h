@@ -18,14 +18,22 @@ typedef struct fy_executor_ops {
     /* One of its pending jobs was cancelled just now. Quick, calls nobody: the cancel lock is held. May be NULL. */
     void (*note_cancelled)(ferry_executor *executor);
 
-    /* The same without any lock, for user code. May be NULL. */
+    /* A thread that is none of its own wants to take this pending job out of its hands: to run it, because it waits for it
+     * (`to_run`: only if none of the executor's workers can), or to end it, because its time is up. Claims it and
+     * notes that. The cancel lock is held. May be NULL: it cannot be taken. */
+    bool (*claim_elsewhere)(ferry_executor *executor, ferry_job *job, bool to_run);
+
+    /* As note_cancelled, without any lock: for user code. May be NULL. */
     void (*cancel)(ferry_executor *executor, ferry_job *job);
 
     ferry_status (*shutdown)(ferry_executor *executor, bool wait, bool cancel_futures, int64_t timeout_us);
 
     /* A thread that runs one of its jobs is about to wait for another one of them that is still pending.
-     * Returns: 0 (wait, or it is done by now), FERRY_EDEADLK. May be NULL. */
+     * Returns: 0, FERRY_EDEADLK. May be NULL. */
     ferry_status (*before_wait)(ferry_executor *executor, ferry_job *job);
+
+    /* One of its workers begins (1) or ends (-1) to wait for a job. Under the waits' lock. NULL if it has no workers. */
+    void (*note_waiting)(ferry_executor *executor, int change);
 
     /* These three may be NULL. */
     void (*stats)(ferry_executor *executor, ferry_executor_stats *ret_stats);
@@ -59,6 +67,9 @@ ferry_status fy_executor_submit_job(ferry_executor *executor, ferry_job *job, fe
 /* fy_job_request_cancel, and lets the executor of a job that was pending know. */
 uint32_t fy_executor_cancel(ferry_job *job);
 
+/* Claims a pending job in its executor's place, if the executor lets go of it. */
+bool fy_executor_claim_elsewhere(ferry_job *job, bool to_run);
+
 /* To be called between an executor's last touch of its jobs and the freeing of its memory: returns when no cancel that
  * found one of them pending is still about to note it. */
 void fy_executor_settle_cancels(void);
@@ -80,7 +91,8 @@ ferry_status fy_async_create_bare(ferry_loop *loop, const char *origin, ferry_jo
 typedef struct fy_wait_record {
     struct fy_wait_record *next;
     const struct fy_frame *frames;
-    const ferry_job *waiting_for;
+    ferry_job *waiting_for;
+    ferry_executor *executor; /* whose worker this thread is, or NULL */
     bool linked;
 } fy_wait_record;
 

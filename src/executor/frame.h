@@ -19,6 +19,8 @@ typedef struct fy_worker_view {
     ferry_executor *executor;
     /* Whether the executor was asked to cancel what this worker runs now. */
     bool (*is_cancelled)(struct fy_worker_view *worker);
+    /* It has ended its job and is about to run user code before it looks for the next one. */
+    void (*will_call_back)(struct fy_worker_view *worker);
 } fy_worker_view;
 
 void fy_frame_push(fy_frame *frame, ferry_job *job);

@@ -146,6 +146,8 @@ bool fy_job_run_claimed(ferry_job *job);
 /* Calls the argument's destructor if there is one that was not called yet. */
 void fy_job_release_arg(ferry_job *job);
 
+#define FY_JOB_LATE "the job's time was up before it could start"
+
 /* Completes a claimed job whose function will not be run. */
 void fy_job_fail_claimed(ferry_job *job, ferry_status status, const char *message);
 

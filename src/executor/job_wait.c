@@ -13,6 +13,18 @@ typedef struct done_callback {
     void *arg;
 } done_callback;
 
+/* If the job's own time is up before it was begun, the waiter ends it in its executor's place. */
+static bool wait_until(ferry_job *job, int64_t deadline_us) {
+    int64_t limit_us = job->extra && job->extra->deadline_us ? job->extra->deadline_us : FERRY_FOREVER;
+    if (limit_us < deadline_us) {
+        if (fy_lot_wait(job, fy_job_state_is_done, limit_us))
+            return true;
+        if (fy_executor_claim_elsewhere(job, false))
+            fy_job_fail_claimed(job, FERRY_ETIMEDOUT, FY_JOB_LATE);
+    }
+    return fy_lot_wait(job, fy_job_state_is_done, deadline_us);
+}
+
 ferry_status ferry_job_wait(ferry_job *job, int64_t timeout_us) {
     if (!job || timeout_us < 0)
         return APR_EINVAL;
@@ -29,9 +41,9 @@ ferry_status ferry_job_wait(ferry_job *job, int64_t timeout_us) {
     ferry_status status = fy_nested_enter(&record, job);
     if (status)
         return status;
-    status = fy_lot_wait(job, fy_job_state_is_done, deadline_us) ? 0 : FERRY_ETIMEDOUT;
+    bool is_done = wait_until(job, deadline_us);
     fy_nested_leave(&record);
-    return status;
+    return is_done ? 0 : FERRY_ETIMEDOUT;
 }
 
 ferry_status ferry_job_result(ferry_job *job, int64_t timeout_us) {

@@ -3,6 +3,7 @@
 #include "executor/lot.h"
 
 #include "base/alloc.h"
+#include "executor/frame.h"
 
 enum { WAITS_LOCK, CANCELS_LOCK, HOSTS_LOCK, POOLS_LOCK, PROCESS_LOCKS };
 enum { LOTS = 32, UNOPENED = 0, OPENING = 1, OPEN = 2 };
@@ -169,6 +170,9 @@ void fy_lot_notify(ferry_job *job) {
         callbacks = tell_watchers(job, state);
     fy_cond_broadcast(&lot->changed);
     fy_mutex_unlock(&lot->lock);
+    fy_worker_view *worker = callbacks ? fy_frame_worker_view() : NULL;
+    if (worker)
+        worker->will_call_back(worker);
     while (callbacks) {
         fy_watcher *callback = callbacks;
         callbacks = callback->next;

@@ -256,19 +256,35 @@ static ferry_status submit(ferry_executor *executor, ferry_job *job, ferry_loop 
 static void note_cancelled(ferry_executor *executor) {
     fy_pool *pool = fy_pool_of(executor);
     atomic_fetch_add_explicit(&pool->gone_cancelled, 1, memory_order_relaxed);
+    if (pool->max_queue)
+        fy_pool_note_space(pool);
 }
 
-/* A worker that waits for a pending job of its own pool runs it here; its place in the queue stays, and is skipped. */
-static ferry_status help(ferry_executor *executor, ferry_job *job) {
+/* Whether all workers there may be are waiting for jobs, so that none will take another one. */
+static bool is_blocked(fy_pool *pool) {
+    fy_mutex_lock(&pool->lock);
+    bool blocked = pool->workers_alive == pool->max_workers &&
+                   atomic_load_explicit(&pool->workers_waiting, memory_order_relaxed) >= pool->workers_alive;
+    fy_mutex_unlock(&pool->lock);
+    return blocked;
+}
+
+/* The job's place in the queue stays, and is skipped. A worker of this pool may always run what it waits for. */
+static bool claim_elsewhere(ferry_executor *executor, ferry_job *job, bool to_run) {
     fy_pool *pool = fy_pool_of(executor);
-    if (!fy_job_try_claim(job))
-        return 0;
+    fy_worker_view *worker = fy_frame_worker_view();
+    bool is_own = worker && worker->executor == executor;
+    if ((to_run && !is_own && !is_blocked(pool)) || !fy_job_try_claim(job))
+        return false;
     atomic_fetch_add_explicit(&pool->gone_helped, 1, memory_order_relaxed);
-    bool succeeded = fy_job_run_claimed(job);
-    atomic_fetch_add_explicit(&pool->retired.done, 1, memory_order_relaxed);
-    if (!succeeded)
-        atomic_fetch_add_explicit(&pool->retired.failed, 1, memory_order_relaxed);
-    return 0;
+    atomic_fetch_add_explicit(to_run ? &pool->retired.done : &pool->retired.cancelled, 1, memory_order_relaxed);
+    if (pool->max_queue)
+        fy_pool_note_space(pool);
+    return true;
+}
+
+static void note_waiting(ferry_executor *executor, int change) {
+    atomic_fetch_add_explicit(&fy_pool_of(executor)->workers_waiting, (size_t)change, memory_order_relaxed);
 }
 
 const fy_executor_ops fy_thread_pool_ops = {
@@ -276,7 +292,8 @@ const fy_executor_ops fy_thread_pool_ops = {
     .submit = submit,
     .note_cancelled = note_cancelled,
     .shutdown = fy_pool_shutdown,
-    .before_wait = help,
+    .claim_elsewhere = claim_elsewhere,
+    .note_waiting = note_waiting,
     .stats = fy_pool_stats,
     .describe = fy_pool_describe,
     .cancel_running = fy_pool_cancel_running,

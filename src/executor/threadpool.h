@@ -44,6 +44,7 @@ typedef struct fy_worker {
     bool is_idle;                /* lock */
     bool given_search;           /* lock: whoever woke it made it the searcher */
     bool is_searching;           /* its own */
+    _Atomic bool is_between;     /* its own: it has ended a job and will look for the next one at once */
     unsigned turn;               /* its own: jobs taken */
     int64_t last_gap_us;         /* its own: how long it was without work the last time */
     uint64_t ticks;              /* its own: when the last job ended */
@@ -100,6 +101,7 @@ struct fy_pool {
     bool searching;
     bool closed;           /* takes no more */
     bool broken;
+    _Atomic size_t workers_waiting; /* for jobs; written under the waits' lock */
     _Atomic size_t space_waiters;
     fy_space_wish *space_wishes;
     fy_worker retired;     /* sums of those that have ended: counters only */

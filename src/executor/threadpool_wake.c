@@ -45,10 +45,20 @@ void fy_pool_unlink_idle(fy_pool *pool, fy_worker *worker) {
     pool->idle_count--;
 }
 
+/* Whether workers that are done with their jobs, and about to look for the next ones, are enough for what waits. */
+static bool is_served(const fy_pool *pool) {
+    if (pool->idle)
+        return false;
+    size_t between = 0;
+    for (const fy_worker *worker = pool->workers; worker; worker = worker->next)
+        between += atomic_load_explicit(&worker->is_between, memory_order_relaxed);
+    return between && fy_pool_queued(pool) <= between;
+}
+
 fy_wake fy_pool_choose_wake(fy_pool *pool) {
     fy_wake wake = {NULL, false};
     bool has_work = !fy_queue_is_empty(&pool->queue) || !is_stage_empty(pool);
-    if (has_work && !pool->searching && can_add(pool)) {
+    if (has_work && !pool->searching && can_add(pool) && !is_served(pool)) {
         pool->searching = true;
         wake.worker = pool->idle;
         if (wake.worker) {

@@ -35,6 +35,7 @@ static bool is_late(const ferry_job *job) {
 }
 
 static void begin(fy_worker *worker, const ferry_job *job) {
+    atomic_store_explicit(&worker->is_between, false, memory_order_relaxed);
     add_to_histogram(worker->pool, worker->queue_wait, job->submitted_ticks, worker->ticks);
     add_one(&worker->sequence);
     atomic_store_explicit(&worker->running_since, worker->ticks, memory_order_relaxed);
@@ -51,15 +52,32 @@ static void end(fy_worker *worker, bool succeeded) {
     add_one(&worker->done);
 }
 
-/* The counts are right before anyone can know that the job has ended. */
+/* The counts are right before anyone can know that the job has ended, and the worker counts as free: whoever then submits
+ * another job at once gets this worker, not a new one. */
 static void run_claimed(fy_worker *worker, ferry_job *job) {
     bool async = fy_job_is_async(job);
     begin(worker, job);
     ferry_status status = fy_job_call_function(job);
+    if (!async)
+        fy_job_release_arg(job);
     end(worker, status == 0);
+    atomic_store_explicit(&worker->is_between, true, memory_order_relaxed);
     fy_job_finish_claimed(job, status);
     if (!async)
         ferry_job_unref(job);
+}
+
+/* A done callback may take long: it is not "at once" any more. */
+static void will_call_back(fy_worker_view *view) {
+    fy_worker *worker = FY_CONTAINER(view, fy_worker, view);
+    fy_pool *pool = worker->pool;
+    if (!atomic_load_explicit(&worker->is_between, memory_order_relaxed))
+        return;
+    fy_mutex_lock(&pool->lock);
+    atomic_store_explicit(&worker->is_between, false, memory_order_relaxed);
+    fy_wake wake = fy_pool_choose_wake(pool);
+    fy_mutex_unlock(&pool->lock);
+    (void)fy_pool_wake(pool, wake);
 }
 
 static void run(fy_worker *worker, ferry_job *job) {
@@ -69,7 +87,7 @@ static void run(fy_worker *worker, ferry_job *job) {
     } else if (FY_UNLIKELY(is_late(job))) {
         bool async = fy_job_is_async(job);
         add_one(&worker->cancelled);
-        fy_job_fail_claimed(job, FERRY_ETIMEDOUT, "the job's time was up before it could start");
+        fy_job_fail_claimed(job, FERRY_ETIMEDOUT, FY_JOB_LATE);
         if (!async)
             ferry_job_unref(job);
     } else {
@@ -217,7 +235,7 @@ static bool initialize(fy_worker *worker) {
 
 void fy_worker_run(fy_drain *drain) {
     fy_worker *worker = FY_CONTAINER(drain, fy_worker, drain);
-    worker->view = (fy_worker_view){worker->name, &worker->pool->base, is_asked_to_stop};
+    worker->view = (fy_worker_view){worker->name, &worker->pool->base, is_asked_to_stop, will_call_back};
     worker->ticks = fy_clock_ticks();
     fy_thread_set_name(worker->name);
     fy_frame_set_worker_view(&worker->view);

@@ -141,8 +141,8 @@ static void post_all(ferry_handle *of_done) {
     }
 }
 
-/* Takes a reference to each child and adds a callback to it. To a child that is done already it comes last, for from there
- * it could not be taken back. */
+/* Takes a reference to each child and adds a callback to it. To a child that is done already this is done last, for it
+ * could not be undone. */
 static ferry_status take_children(gather *self, ferry_future *const *futures, size_t count) {
     ferry_handle *of_done = NULL, **link = &of_done;
     for (size_t i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for some of several. It decides when a wait is over, and then takes back all that it left with its members; it
+/* Waiting for some of several. It decides when a wait is over, and then takes back what it left with its members; it
  * never changes them. Until it is over it holds a reference to itself, so everybody else may let go of it. */
 #include <errno.h>
 

@@ -3,8 +3,8 @@
  * and the inbox.
  *
  * Life: the struct lives as long as `refs` says. References are held by the user's handles on it, by thread-safe handles,
- * by each job that was still out when the loop was closed, and by one for all the cells that live in its slabs (so a
- * future may outlive the closing of its loop). */
+ * by each job that was still out when the loop was closed, by whatever else of the loop has memory of its own (gathers,
+ * waits), and by one for all the cells that live in its slabs (so a future may outlive the closing of its loop). */
 #ifndef FERRY_LOOP_LOOP_H
 #define FERRY_LOOP_LOOP_H
 

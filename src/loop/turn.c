@@ -169,7 +169,8 @@ static void run_entry_timed(ferry_loop *loop, fy_entry entry) {
 static void run_ready(ferry_loop *loop) {
     size_t count = loop->ready.tail - loop->ready.head;
     loop->callbacks_unlooked += (uint32_t)(count < CALLBACKS_UNLOOKED_MAX ? count : CALLBACKS_UNLOOKED_MAX);
-    while (count--) {
+    /* A callback may fork; in the child the rest is not the child's to run. */
+    while (count-- && loop->fork_generation == fy_fork_generation()) {
         fy_entry entry = fy_ready_pop(&loop->ready);
         if (FY_UNLIKELY(loop->debug))
             run_entry_timed(loop, entry);
@@ -193,7 +194,7 @@ void fy_loop_at_turn_end(ferry_loop *loop, fy_turn_hook *hook) {
 }
 
 static void run_hooks(ferry_loop *loop) {
-    while (loop->hooks) {
+    while (loop->hooks && loop->fork_generation == fy_fork_generation()) {
         fy_turn_hook *hook = loop->hooks;
         loop->hooks = hook->next;
         hook->linked = false;
@@ -227,7 +228,7 @@ ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us) {
         fy_ready_settle(&loop->ready);
     run_hooks(loop);
     loop->in_turn = false;
-    return status;
+    return loop->fork_generation == fy_fork_generation() ? status : FERRY_EFORKED;
 }
 
 /* ---- making turns ---- */

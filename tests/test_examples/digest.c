@@ -304,6 +304,7 @@ static void interrupt_while_the_target_is_blocked(void) {
         program_forget_errors(&digest);
         program_wait_for(&digest, " of 601 files ");
     }
+    CHECK(!strstr(digest.errors, " 500 of 601 files "));
     CHECK_STATUS(apr_proc_kill(&digest.process, SIGINT), 0);
     program_finish(&digest);
     CHECK_INT(digest.code, 130);
