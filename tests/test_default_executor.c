@@ -56,7 +56,7 @@ static void default_is_made_by_the_first_submission(void) {
     fy_gate_open(&door);
     run_and_forget(loop, future);
     end_loop(loop);
-    FY_AWAIT(fy_thread_count() == before);
+    FY_AWAIT(fy_thread_count() <= before);
     fy_gate_fini(&door);
 }
 
@@ -188,7 +188,7 @@ static void job_that_ends_after_its_loop_harms_nothing(void) {
         ferry_loop_unref(loop);
         fy_gate_open(&door);
         FY_AWAIT(tracked.freed == 1);
-        FY_AWAIT(fy_thread_count() == before);
+        FY_AWAIT(fy_thread_count() <= before);
         fy_gate_fini(&door);
     }
 }
@@ -282,7 +282,7 @@ static void shutdown_that_takes_too_long_names_the_job_and_goes_on(void) {
     end_loop(loop);
     fy_gate_open(&door);
     FY_AWAIT(tracked.freed == 1);
-    FY_AWAIT(fy_thread_count() == before);
+    FY_AWAIT(fy_thread_count() <= before);
     CHECK_INT(tracked.ran, 1);
     fy_gate_fini(&door);
 }
@@ -335,7 +335,7 @@ static void loop_may_close_while_the_shutdown_goes_on(void) {
     end_loop(loop);
     fy_gate_open(&door);
     FY_AWAIT(tracked.freed == 1);
-    FY_AWAIT(fy_thread_count() == before);
+    FY_AWAIT(fy_thread_count() <= before);
     fy_gate_fini(&door);
 }
 

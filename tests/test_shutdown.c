@@ -36,7 +36,7 @@ static void after_a_waiting_shutdown_every_thread_has_ended(void) {
         fy_gate_open(&door);
         CHECK_STATUS(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER), 0);
         CHECK_INT(fy_stats(pool).workers, 0);
-        FY_AWAIT(fy_thread_count() == before);
+        FY_AWAIT(fy_thread_count() <= before);
         ferry_executor_unref(pool);
         fy_gate_fini(&door);
     }
@@ -163,7 +163,7 @@ static void pool_let_go_without_a_shutdown_finishes_and_ends(void) {
     ferry_executor_unref(pool);
     fy_gate_open(&door);
     FY_AWAIT(atomic_load(&count) == JOBS);
-    FY_AWAIT(fy_thread_count() == before);
+    FY_AWAIT(fy_thread_count() <= before);
     fy_gate_fini(&door);
 }
 
@@ -178,7 +178,7 @@ static void idle_pool_let_go_ends_its_threads(void) {
     ferry_executor_unref(pool);
     CHECK_INT(fy_stats(pool).workers_idle, 1);
     ferry_executor_unref(pool);
-    FY_AWAIT(fy_thread_count() == before);
+    FY_AWAIT(fy_thread_count() <= before);
 }
 
 static void null_is_taken_where_the_header_says_so(void) {

@@ -248,7 +248,7 @@ FERRY_API ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_e
  * still runs, and the pool is left to end by itself. Submissions to it are refused with FERRY_ESHUTDOWN from here on.
  *
  * Units:   µs; FERRY_FOREVER for no limit.
- * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD, FERRY_ENOTHREAD.
+ * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD.
  * Thread:  loop. */
 #define ferry_loop_shutdown_default_executor(loop, timeout_us, ret_future) \
     ferry_loop_shutdown_default_executor_from(FERRY_HERE, loop, timeout_us, ret_future)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop's default executor: a slot that is empty until the first job for it. Shutting it down must not block the loop,
- * so a short-lived thread waits for the workers in its place. */
+/* The loop's default executor: a slot that is empty until the first job for it. Shutting it down does not block the loop:
+ * its future is a wish that the pool's last thread grants, or that a timer of the loop gives up. */
 #include <apr_errno.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "executor/lot.h"
@@ -56,75 +57,100 @@ ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_executor *e
 
 /* ---- shutting down without blocking the loop ---- */
 
-/* Lives until its thread has ended. */
-typedef struct closer {
-    fy_drain drain;
+/* The time limit of a shutdown. It lives until its future is done, when the timer is taken back. */
+typedef struct time_limit {
     fy_pool *pool; /* one holder */
-    ferry_job *job; /* bare, claimed: finishing it ends the future */
-    int64_t deadline_us;
-} closer;
+    ferry_job *job; /* the wish's */
+    ferry_handle *timer;
+    fy_close_hook close_hook;
+} time_limit;
 
-static void wait_for_workers(fy_drain *drain) {
-    closer *self = FY_CONTAINER(drain, closer, drain);
-    bool gone = fy_pool_wait_gone(self->pool, self->deadline_us);
-    if (gone) {
-        ferry_job_finish(self->job, 0);
-        return;
-    }
-    char names[512];
-    fy_pool_describe(&self->pool->base, names, sizeof names);
-    ferry_return_error(ferry_job_call(self->job), FERRY_ETIMEDOUT, "the default executor's jobs still run: %s", names);
-    ferry_job_finish(self->job, FERRY_ETIMEDOUT);
+/* ED-009: the time limit is reported, whoever looks at the future. */
+static void report_timeout(ferry_loop *loop, const char *message, const char *origin) {
+    fy_loop_report(loop, &(ferry_report){.message = message, .status = FERRY_ETIMEDOUT, .origin = origin});
 }
 
-static void free_closer(fy_drain *drain) {
-    closer *self = FY_CONTAINER(drain, closer, drain);
+static ferry_status give_up(void *arg) {
+    time_limit *self = arg;
+    fy_pool *pool = self->pool;
+    fy_mutex_lock(&pool->lock);
+    fy_wish *wish = fy_wish_unlink(&pool->end_wishes, self->job);
+    fy_mutex_unlock(&pool->lock);
+    if (!wish)
+        return 0; /* the last thread has just taken it */
+    ferry_job *job = self->job;
+    fy_free(wish);
+    char names[512];
+    char message[640];
+    fy_pool_describe(&pool->base, names, sizeof names);
+    snprintf(message, sizeof message, "the default executor's jobs still run: %s", names);
+    report_timeout(fy_job_as_async(job)->future.loop, message, job->origin);
+    ferry_return_error(ferry_job_call(job), FERRY_ETIMEDOUT, "%s", message);
+    ferry_job_finish(job, FERRY_ETIMEDOUT);
+    return 0;
+}
+
+static void free_limit(time_limit *self) {
+    ferry_handle_cancel(self->timer);
+    ferry_handle_unref(self->timer);
     fy_pool_release(self->pool);
     fy_free(self);
 }
 
-/* ED-009: the time limit is reported, whoever looks at the future. */
-static ferry_status report_timeout(ferry_future *future, void *arg) {
-    (void)arg;
-    if (fy_future_peek(future) == FERRY_ETIMEDOUT)
-        fy_loop_report(future->loop, &(ferry_report){.message = fy_future_peek_message(future),
-                                                     .status = FERRY_ETIMEDOUT,
-                                                     .origin = future->origin,
-                                                     .future = future});
+static ferry_status end_limit(ferry_future *future, void *arg) {
+    time_limit *self = arg;
+    (void)future;
+    fy_loop_not_at_close(&self->close_hook);
+    free_limit(self);
     return 0;
 }
 
-static ferry_status start_closer(const char *origin, ferry_loop *loop, int64_t timeout_us, ferry_future **ret_future) {
-    fy_pool *pool = fy_pool_of(loop->executors.default_executor);
-    closer *self = fy_malloc(sizeof *self);
+static void end_limit_at_close(fy_close_hook *hook) {
+    free_limit(FY_CONTAINER(hook, time_limit, close_hook));
+}
+
+static ferry_status start_limit(const char *origin, ferry_loop *loop, int64_t timeout_us, fy_pool *pool,
+                                const fy_wish *wish, ferry_future *future) {
+    if (timeout_us == FERRY_FOREVER)
+        return 0;
+    time_limit *self = fy_malloc(sizeof *self);
     if (!self)
         return APR_ENOMEM;
-    ferry_future *future = NULL;
-    ferry_status status = fy_async_create_bare(loop, origin, &self->job, &future);
+    *self = (time_limit){.pool = pool, .job = wish->job, .close_hook = {.run = end_limit_at_close}};
+    ferry_status status = ferry_call_later_from(origin, loop, timeout_us, give_up, self, &self->timer);
     if (status)
-        goto fail_job;
-    ferry_job_claim(self->job);
-    status = ferry_future_add_done_callback_from(origin, future, report_timeout, NULL, NULL);
+        goto fail_timer;
+    status = ferry_future_add_done_callback_from(origin, future, end_limit, self, NULL);
     if (status)
-        goto fail_start;
-    self->drain = (fy_drain){.run = wait_for_workers, .gone = free_closer};
-    self->pool = pool;
-    self->deadline_us = fy_deadline_after(timeout_us);
+        goto fail_callback;
+    fy_loop_at_close(loop, &self->close_hook);
     atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
-    status = fy_host_start(&self->drain);
-    if (status) {
-        fy_pool_release(pool);
-        goto fail_start;
-    }
-    *ret_future = future;
     return 0;
 
-fail_start:
-    ferry_future_unref(future);
-    ferry_job_finish(self->job, 0);
-fail_job:
+fail_callback:
+    ferry_handle_cancel(self->timer);
+    ferry_handle_unref(self->timer);
+fail_timer:
     fy_free(self);
     return status;
+}
+
+static ferry_status wait_for_end(const char *origin, ferry_loop *loop, int64_t timeout_us, ferry_future **ret_future) {
+    fy_pool *pool = fy_pool_of(loop->executors.default_executor);
+    fy_wish *wish = NULL;
+    ferry_future *future = NULL;
+    ferry_status status = fy_wish_create(loop, origin, &wish, &future);
+    if (status)
+        return status;
+    status = start_limit(origin, loop, timeout_us, pool, wish, future);
+    if (status) {
+        ferry_future_unref(future);
+        fy_wishes_grant(wish);
+        return status;
+    }
+    fy_pool_wish_end(pool, wish);
+    *ret_future = future;
+    return 0;
 }
 
 static ferry_status finished_future(const char *origin, ferry_loop *loop, ferry_future **ret_future) {
@@ -143,7 +169,7 @@ ferry_status ferry_loop_shutdown_default_executor_from(const char *origin, ferry
         loop->executors.shut_down = true;
         return finished_future(origin, loop, ret_future);
     }
-    status = start_closer(origin, loop, timeout_us, ret_future);
+    status = wait_for_end(origin, loop, timeout_us, ret_future);
     if (status)
         return status;
     loop->executors.shut_down = true;

@@ -25,8 +25,19 @@ static ferry_status check_options(const ferry_thread_pool_options *options) {
     return sane ? 0 : APR_EINVAL;
 }
 
+/* Asked once: it reads files, and does not change in the life of most processes. */
+static size_t usable_cpus(void) {
+    static _Atomic unsigned known;
+    unsigned cpus = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!cpus) {
+        cpus = fy_cpu_usable();
+        atomic_store_explicit(&known, cpus, memory_order_relaxed);
+    }
+    return cpus;
+}
+
 static size_t default_max_workers(void) {
-    size_t workers = fy_cpu_usable() + WORKERS_BEYOND_CPUS;
+    size_t workers = usable_cpus() + WORKERS_BEYOND_CPUS;
     return workers < WORKERS_DEFAULT_MAX ? workers : WORKERS_DEFAULT_MAX;
 }
 

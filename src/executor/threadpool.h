@@ -62,11 +62,11 @@ typedef struct fy_worker {
     char name[FY_WORKER_NAME_MAX];
 } fy_worker;
 
-/* A loop's wish to hear of space in a bounded queue. */
-typedef struct fy_space_wish {
-    struct fy_space_wish *next;
-    ferry_job *job; /* bare, claimed */
-} fy_space_wish;
+/* A loop's wish to hear of something: of space in a bounded queue, or of the end of all threads. */
+typedef struct fy_wish {
+    struct fy_wish *next;
+    ferry_job *job; /* bare, claimed: finishing it grants the wish */
+} fy_wish;
 
 struct fy_pool {
     ferry_executor base;
@@ -103,7 +103,8 @@ struct fy_pool {
     bool broken;
     _Atomic size_t workers_waiting; /* for jobs; written under the waits' lock */
     _Atomic size_t space_waiters;
-    fy_space_wish *space_wishes;
+    fy_wish *space_wishes;
+    fy_wish *end_wishes;
     fy_worker retired;     /* sums of those that have ended: counters only */
 
     _Atomic bool hungry;
@@ -173,6 +174,20 @@ void fy_pool_drop_stale(fy_pool *pool, ferry_job *job, fy_worker *counters);
 
 /* Tells those who wait for space in a bounded queue that a job has left it. Without the lock. */
 void fy_pool_note_space(fy_pool *pool);
+
+/* ---- threadpool_wish.c ---- */
+
+/* Returns: 0, APR_ENOMEM. */
+ferry_status fy_wish_create(ferry_loop *loop, const char *origin, fy_wish **ret_wish, ferry_future **ret_future);
+
+/* Takes the wish with this job out of a list, or NULL if it is not there. Under the pool's lock. */
+fy_wish *fy_wish_unlink(fy_wish **list, const ferry_job *job);
+
+/* Grants all of a list that was taken off the pool. Without the lock. */
+void fy_wishes_grant(fy_wish *wishes);
+
+/* Grants the wish when no thread of the pool is alive; at once if that is so. */
+void fy_pool_wish_end(fy_pool *pool, fy_wish *wish);
 
 /* ---- threadpool_shutdown.c ---- */
 ferry_status fy_pool_shutdown(ferry_executor *executor, bool wait, bool cancel_futures, int64_t timeout_us);

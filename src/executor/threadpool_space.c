@@ -5,27 +5,17 @@
  * taken a job looks at space_waiters after a full fence. So either he sees the waiter, or the waiter sees the room. */
 #include <apr_errno.h>
 
-#include "base/alloc.h"
 #include "executor/threadpool.h"
 
 /* The wishes that can be granted: all, if there is room for one, for each of them will look again. Under the lock. */
-static fy_space_wish *take_wishes(fy_pool *pool) {
+static fy_wish *take_wishes(fy_pool *pool) {
     bool has_room = pool->closed || pool->broken || fy_pool_queued(pool) < pool->max_queue;
-    fy_space_wish *wishes = has_room ? pool->space_wishes : NULL;
+    fy_wish *wishes = has_room ? pool->space_wishes : NULL;
     if (has_room)
         pool->space_wishes = NULL;
-    for (fy_space_wish *wish = wishes; wish; wish = wish->next)
+    for (fy_wish *wish = wishes; wish; wish = wish->next)
         atomic_fetch_sub(&pool->space_waiters, 1);
     return wishes;
-}
-
-static void grant(fy_space_wish *wish) {
-    while (wish) {
-        fy_space_wish *next = wish->next;
-        ferry_job_finish(wish->job, 0);
-        fy_free(wish);
-        wish = next;
-    }
 }
 
 void fy_pool_note_space(fy_pool *pool) {
@@ -33,25 +23,10 @@ void fy_pool_note_space(fy_pool *pool) {
     if (!atomic_load_explicit(&pool->space_waiters, memory_order_relaxed))
         return;
     fy_mutex_lock(&pool->lock);
-    fy_space_wish *wishes = take_wishes(pool);
+    fy_wish *wishes = take_wishes(pool);
     fy_cond_broadcast(&pool->space);
     fy_mutex_unlock(&pool->lock);
-    grant(wishes);
-}
-
-static ferry_status create_wish(ferry_loop *loop, const char *origin, fy_space_wish **ret_wish,
-                                ferry_future **ret_future) {
-    fy_space_wish *wish = fy_malloc(sizeof *wish);
-    if (!wish)
-        return APR_ENOMEM;
-    ferry_status status = fy_async_create_bare(loop, origin, &wish->job, ret_future);
-    if (status) {
-        fy_free(wish);
-        return status;
-    }
-    ferry_job_claim(wish->job);
-    *ret_wish = wish;
-    return 0;
+    fy_wishes_grant(wishes);
 }
 
 ferry_status ferry_executor_wait_for_space_from(const char *origin, ferry_loop *loop, ferry_executor *executor,
@@ -67,8 +42,8 @@ ferry_status ferry_executor_wait_for_space_from(const char *origin, ferry_loop *
     fy_pool *pool = fy_pool_of(executor);
     if (!atomic_load_explicit(&pool->accepting, memory_order_relaxed))
         return FERRY_ESHUTDOWN;
-    fy_space_wish *wish = NULL;
-    status = create_wish(loop, origin, &wish, ret_future);
+    fy_wish *wish = NULL;
+    status = fy_wish_create(loop, origin, &wish, ret_future);
     if (status)
         return status;
     fy_mutex_lock(&pool->lock);
@@ -85,6 +60,6 @@ ferry_status ferry_executor_wait_for_space_from(const char *origin, ferry_loop *
     wish = pool->space_wishes;
     pool->space_wishes = NULL;
     fy_mutex_unlock(&pool->lock);
-    grant(wish);
+    fy_wishes_grant(wish);
     return 0;
 }

@@ -257,7 +257,11 @@ void fy_worker_gone(fy_drain *drain) {
     worker->next = pool->spare;
     pool->spare = worker;
     pool->threads_alive--;
+    fy_wish *wishes = pool->threads_alive ? NULL : pool->end_wishes;
+    if (wishes)
+        pool->end_wishes = NULL;
     fy_cond_broadcast(&pool->gone);
     fy_mutex_unlock(&pool->lock);
+    fy_wishes_grant(wishes);
     fy_pool_release(pool);
 }

@@ -62,6 +62,7 @@ struct ferry_loop {
     uint32_t wakes_seen;    /* of the inbox's, by the kernel's word */
     uint32_t turns_unpolled;
     uint32_t callbacks_unlooked;
+    uint32_t posts_left;    /* that may still be taken from the inbox in this turn */
     int64_t last_gap_us;    /* how long the last wait for a message took */
     size_t files;           /* attached to the backend */
 

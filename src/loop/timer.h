@@ -16,7 +16,8 @@ typedef struct fy_timer {
 } fy_timer;
 
 typedef struct fy_timers {
-    fy_timer *heap; /* four children a node; the block begins so that siblings share a cache line */
+    fy_timer *heap; /* four children a node */
+    char *block;    /* what it lies in */
     size_t count;
     size_t capacity;
     size_t cancelled; /* of these */
@@ -34,7 +35,8 @@ void fy_timers_note_cancelled(fy_timers *timers);
 /* The earliest deadline of a timer that was not cancelled, or FERRY_FOREVER. */
 int64_t fy_timers_next(fy_timers *timers);
 
-/* Takes the earliest timer if it is due and not cancelled, with the heap's reference; else NULL. */
+/* Takes the timers of the earliest deadline, if that is due, in the order of their making, linked by `next` and each with
+ * the heap's reference; else NULL. */
 ferry_handle *fy_timers_take_due(fy_timers *timers, int64_t now_us);
 
 #endif

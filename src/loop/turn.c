@@ -10,6 +10,8 @@
 #include "base/assert.h"
 #include "loop/loop.h"
 
+enum { POSTS_A_TURN_MAX = 512 };
+
 enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 100 };
 
 /* A spin may last as long as a wake-up through the kernel would, and pays only if the last one was worth it. */
@@ -55,6 +57,9 @@ static void take_message(void *arg, fy_message *message) {
 
 static bool take_post(void *arg, fy_entry entry) {
     ferry_loop *loop = arg;
+    if (!loop->posts_left)
+        return false;
+    loop->posts_left--;
     if (entry.handle) {
         fy_ready_push_handle(&loop->ready, entry.handle);
         return true;
@@ -62,7 +67,9 @@ static bool take_post(void *arg, fy_entry entry) {
     return fy_ready_push(&loop->ready, entry) == 0;
 }
 
+/* A flood of posts is taken in portions, one a turn: what is in the cache is run before more is brought in. */
 static void drain_inbox(ferry_loop *loop) {
+    loop->posts_left = POSTS_A_TURN_MAX;
     if (fy_inbox_has_news(&loop->inbox))
         fy_inbox_drain(&loop->inbox, (fy_inbox_reader){take_message, take_post, loop});
 }
@@ -138,11 +145,18 @@ static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *
 
 /* ---- step 4: timers ---- */
 
-static void take_due_timers(ferry_loop *loop) {
-    for (ferry_handle *handle; (handle = fy_timers_take_due(&loop->timers, loop->now_us));) {
+static void queue_timers(ferry_loop *loop, ferry_handle *handle) {
+    while (handle) {
+        ferry_handle *next = handle->next;
         handle->place = FY_HANDLE_QUEUED;
         fy_ready_push_handle(&loop->ready, handle);
+        handle = next;
     }
+}
+
+static void take_due_timers(ferry_loop *loop) {
+    for (ferry_handle *first; (first = fy_timers_take_due(&loop->timers, loop->now_us));)
+        queue_timers(loop, first);
 }
 
 /* ---- step 5: callbacks ---- */

@@ -286,8 +286,9 @@ static const char *long_name(apr_pool_t *pool, char first, int number) {
     return apr_psprintf(pool, "tree/%c%04d%s", first, number, filler);
 }
 
-/* The target takes no more than a pipe holds, so results wait in the window, some of them behind the endless file. The
- * bar goes on; after Ctrl-C lines come out whole and in order, and none from behind that file. */
+/* The target takes no more than a pipe holds, so results wait in the window, some of them behind the endless file. One
+ * worker writes, one is busy with that file, and the third one does the rest: the bar goes on. After Ctrl-C lines come
+ * out whole and in order, and none from behind that file. */
 static void interrupt_while_the_target_is_blocked(void) {
     const char *list[MANY + 1] = {0};
     apr_pool_t *pool = begin();
@@ -297,7 +298,7 @@ static void interrupt_while_the_target_is_blocked(void) {
     }
     make_endless(pool, "tree/b");
 
-    const char *const arguments[] = {EXAMPLE("digest"), "--workers", "2", "--progress", "tree", NULL};
+    const char *const arguments[] = {EXAMPLE("digest"), "--workers", "3", "--progress", "tree", NULL};
     program_start_unread(&digest, WORK, arguments);
     program_wait_for(&digest, " of 601 files ");
     for (int beat = 0; beat < 3; beat++) {
