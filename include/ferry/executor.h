@@ -114,12 +114,13 @@ FERRY_API void ferry_map_close(ferry_map *map);
 FERRY_API ferry_executor *ferry_executor_ref(ferry_executor *executor);
 FERRY_API void ferry_executor_unref(ferry_executor *executor);
 
-/* Takes no more jobs (`Executor.shutdown`). Queued jobs run all the same, or with cancel_futures are cancelled. With wait
- * it blocks until every worker has ended, for at most timeout_us. May be called again, also to wait after not waiting.
+/* Takes no more jobs (`Executor.shutdown`). Queued jobs run all the same, or with cancel_futures are cancelled. With
+ * wait it blocks until every worker has ended, for at most timeout_us. May be called again, also to wait after not
+ * waiting.
  *
  * Units:   µs; FERRY_FOREVER for no limit.
- * Returns: 0; FERRY_ETIMEDOUT: jobs are still running, ferry_executor_describe names them; FERRY_EDEADLK: a worker cannot
- *          wait for its own pool; FERRY_EFORKED.
+ * Returns: 0; FERRY_ETIMEDOUT: jobs are still running, ferry_executor_describe names them; FERRY_EDEADLK: a worker
+ *          cannot wait for its own pool; FERRY_EFORKED.
  * Thread:  any. */
 FERRY_API ferry_status ferry_executor_shutdown(ferry_executor *executor, bool wait, bool cancel_futures,
                                                int64_t timeout_us);
@@ -197,8 +198,8 @@ FERRY_API ferry_status ferry_thread_pool_create(const ferry_thread_pool_options 
 FERRY_API ferry_status ferry_executor_wait_for_space_from(const char *origin, ferry_loop *loop,
                                                           ferry_executor *executor, ferry_future **ret_future);
 
-/* A view of `inner` that runs at most `limit` of its own jobs at once, in order; 1 makes a serial queue. Shutting the view
- * down leaves `inner` as it is.
+/* A view of `inner` that runs at most `limit` of its own jobs at once, in order; 1 makes a serial queue. Shutting the
+ * view down leaves `inner` as it is.
  *
  * Owns:    takes a reference to inner; *ret_executor is one reference.
  * Returns: 0, APR_EINVAL, APR_ENOMEM.
@@ -238,14 +239,15 @@ FERRY_API ferry_status ferry_executor_create(const ferry_executor_class *executo
 /* What run_in_executor(loop, NULL, ...) uses from now on (`loop.set_default_executor`): a thread pool only.
  *
  * Owns:    the loop takes a reference and shuts the pool down when it is closed.
- * Returns: 0, APR_EINVAL (not a thread pool: the previous one stays), FERRY_ECLOSED, FERRY_ESHUTDOWN (the slot or the pool is shut down),
- *          FERRY_EWRONGTHREAD.
+ * Returns: 0, APR_EINVAL (not a thread pool: the previous one stays), FERRY_ECLOSED, FERRY_ESHUTDOWN (the slot or the
+ *          pool is shut down), FERRY_EWRONGTHREAD.
  * Thread:  loop. */
 FERRY_API ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_executor *executor);
 
 /* Shuts the default executor down without blocking the loop (`loop.shutdown_default_executor`): the future is done when
- * its workers have ended; after timeout_us it is done with FERRY_ETIMEDOUT, a report to the exception handler names what
- * still runs, and the pool is left to end by itself. Submissions to it are refused with FERRY_ESHUTDOWN from here on.
+ * its workers have ended; after timeout_us it is done with FERRY_ETIMEDOUT, a report to the exception handler names
+ * what still runs, and the pool is left to end by itself. Submissions to it are refused with FERRY_ESHUTDOWN from here
+ * on.
  *
  * Units:   µs; FERRY_FOREVER for no limit.
  * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD.

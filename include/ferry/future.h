@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Futures of a loop: a value, an error or a cancellation that will be there later, on the loop's thread.
  *
- * A future belongs to one loop and is touched on its thread only. Callbacks never run inline: they go through the loop's
- * queue. Whoever will resolve it holds a reference of its own, so dropping yours neither cancels nor frees too early. */
+ * A future belongs to one loop and is touched on its thread only. Callbacks never run inline: they go through the
+ * loop's queue. Whoever will resolve it holds a reference of its own, so dropping yours neither cancels nor frees too
+ * early. */
 #ifndef FERRY_FUTURE_H
 #define FERRY_FUTURE_H
 
@@ -39,11 +40,12 @@ FERRY_API void ferry_future_unref_all(ferry_future **futures, size_t count);
 FERRY_API bool ferry_future_done(const ferry_future *future);
 FERRY_API bool ferry_future_cancelled(const ferry_future *future);
 
-/* How it ended: 0 with a result; the error's status; FERRY_ECANCELED; FERRY_EINVALIDSTATE while it is pending. Counts as
- * having looked at the error. Thread: loop. */
+/* How it ended: 0 with a result; the error's status; FERRY_ECANCELED; FERRY_EINVALIDSTATE while it is pending. Counts
+ * as having looked at the error. Thread: loop. */
 FERRY_API ferry_status ferry_future_status(ferry_future *future);
 
-/* The sentence that goes with the error or the cancellation, or NULL. Counts as having looked. Borrowed. Thread: loop. */
+/* The sentence that goes with the error or the cancellation, or NULL. Counts as having looked. Borrowed.
+ * Thread: loop. */
 FERRY_API const char *ferry_future_message(ferry_future *future);
 
 /* Where the future, or the job behind it, was made. Thread: loop. */
@@ -82,9 +84,9 @@ FERRY_API ferry_status ferry_future_set_bytes(ferry_future *future, void *bytes,
 FERRY_API ferry_status ferry_future_set_error(ferry_future *future, ferry_status status, const char *format, ...)
     FERRY_PRINTF(3, 4);
 
-/* Cancels (`cancel`): a pending future is done at once, with FERRY_ECANCELED. A job behind it does not run if it has not
- * started; if it has, it may see ferry_call_is_cancelled, and what it returns is dropped. A gather passes the request on
- * to its children and is done when they are. Takes NULL.
+/* Cancels (`cancel`): a pending future is done at once, with FERRY_ECANCELED. A job behind it does not run if it has
+ * not started; if it has, it may see ferry_call_is_cancelled, and what it returns is dropped. A gather passes the
+ * request on to its children and is done when they are. Takes NULL.
  *
  * Returns: true if this call made it so (a gather: if a child was cancelled); false if it was done already.
  * Thread:  loop. */
@@ -94,8 +96,8 @@ FERRY_API bool ferry_future_cancel_with_message(ferry_future *future, const char
 
 /* ---- callbacks ---- */
 
-/* Posts `callback` to the loop once the future is done, or at once if it is (`add_done_callback`); in the order of adding.
- * Cancelling the handle removes it, even when it is posted already.
+/* Posts `callback` to the loop once the future is done, or at once if it is (`add_done_callback`); in the order of
+ * adding. Cancelling the handle removes it, even when it is posted already.
  *
  * Owns:    as ferry_call_soon; the future stays alive until its callbacks have run or were cancelled.
  * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD.
@@ -161,7 +163,8 @@ FERRY_API ferry_status ferry_as_completed_open_from(const char *origin, ferry_lo
                                                     size_t count, int64_t timeout_us,
                                                     ferry_as_completed **ret_iterator);
 
-/* A future for the next one: its pointer is the member (borrowed from the iterator). FERRY_ETIMEDOUT when the time is up.
+/* A future for the next one: its pointer is the member (borrowed from the iterator). FERRY_ETIMEDOUT when the time is
+ * up.
  *
  * Returns: 0, FERRY_EEXHAUSTED (all were handed out), APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD.
  * Thread:  loop. */

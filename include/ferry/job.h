@@ -2,8 +2,8 @@
 /* Jobs: what an executor runs, and the one type of function for all work (`concurrent.futures.Future`).
  *
  * A job is thread-safe and needs no loop: any thread may wait for it, read it, cancel it. Its done callbacks run in the
- * thread that completes it. States: pending -> running -> finished, or pending -> cancelled. A worker claims a job before
- * running it; the claim and the cancel are the same atomic step, so exactly one of them wins. */
+ * thread that completes it. States: pending -> running -> finished, or pending -> cancelled. A worker claims a job
+ * before running it; the claim and the cancel are the same atomic step, so exactly one of them wins. */
 #ifndef FERRY_JOB_H
 #define FERRY_JOB_H
 
@@ -56,7 +56,8 @@ FERRY_API const char *ferry_call_worker(const ferry_call *call);
 
 typedef enum { FERRY_JOB_PENDING, FERRY_JOB_RUNNING, FERRY_JOB_CANCELLED, FERRY_JOB_FINISHED } ferry_job_state;
 
-/* One more, one less reference; both take NULL. Dropping the last one neither cancels the job nor stops it. Thread: any. */
+/* One more, one less reference; both take NULL. Dropping the last one neither cancels the job nor stops it.
+ * Thread: any. */
 FERRY_API ferry_job *ferry_job_ref(ferry_job *job);
 FERRY_API void ferry_job_unref(ferry_job *job);
 /* Unrefs each and sets it to NULL. Thread: any. */
@@ -81,16 +82,16 @@ typedef struct ferry_job_snapshot {
 /* Returns: 0, APR_EINVAL. Thread: any. */
 FERRY_API ferry_status ferry_job_get_snapshot(ferry_job *job, ferry_job_snapshot *ret_snapshot);
 
-/* Blocks until the job is done: how the waiting went. A worker that waits for a job which nobody has claimed yet runs it
- * itself; one that waits for a job which waits for it is told.
+/* Blocks until the job is done: how the waiting went. A worker that waits for a job which nobody has claimed yet runs
+ * it itself; one that waits for a job which waits for it is told.
  *
  * Units:   µs; FERRY_FOREVER for no limit, 0 to look only.
  * Returns: 0 once it is done, FERRY_ETIMEDOUT (the job goes on), FERRY_EDEADLK, APR_EINVAL, FERRY_EFORKED.
  * Thread:  any but a running loop's (FERRY_EDEADLK there if it would block; await the future instead). */
 FERRY_API ferry_status ferry_job_wait(ferry_job *job, int64_t timeout_us);
 
-/* Blocks like ferry_job_wait, then tells the outcome (`result`): the wait's error, else the job's own status. Where a job
- * may itself fail with FERRY_ETIMEDOUT, use ferry_job_wait and ferry_job_status to tell the two apart.
+/* Blocks like ferry_job_wait, then tells the outcome (`result`): the wait's error, else the job's own status. Where a
+ * job may itself fail with FERRY_ETIMEDOUT, use ferry_job_wait and ferry_job_status to tell the two apart.
  * Returns: as ferry_job_wait and ferry_job_status. Thread: as ferry_job_wait. */
 FERRY_API ferry_status ferry_job_result(ferry_job *job, int64_t timeout_us);
 
@@ -116,15 +117,15 @@ FERRY_API const void *ferry_job_bytes(ferry_job *job, size_t *ret_size);
 FERRY_API ferry_status ferry_job_take_pointer(ferry_job *job, void **ret_pointer);
 FERRY_API ferry_status ferry_job_take_bytes(ferry_job *job, void **ret_bytes, size_t *ret_size);
 
-/* Cancels a job that has not started (`cancel`): it never runs, and who waits is woken with FERRY_ECANCELED. One that is
- * running is asked to stop (ferry_call_is_cancelled). Takes NULL.
+/* Cancels a job that has not started (`cancel`): it never runs, and who waits is woken with FERRY_ECANCELED. One that
+ * is running is asked to stop (ferry_call_is_cancelled). Takes NULL.
  *
  * Returns: true if it is cancelled (by this or an earlier call), false if it is running or finished.
  * Thread:  any. */
 FERRY_API bool ferry_job_cancel(ferry_job *job);
 
-/* Runs once the job is done: in the completing thread, or here and now if it is done already (`add_done_callback`). In the
- * order of adding. A status other than 0 is written to stderr with the job's origin and hinders nobody else.
+/* Runs once the job is done: in the completing thread, or here and now if it is done already (`add_done_callback`). In
+ * the order of adding. A status other than 0 is written to stderr with the job's origin and hinders nobody else.
  *
  * Returns: 0, APR_EINVAL, APR_ENOMEM.
  * Thread:  any. */
@@ -143,8 +144,8 @@ FERRY_API ferry_status ferry_wrap_future_from(const char *origin, ferry_loop *lo
 
 /* ---- several at once, with no loop ---- */
 
-/* Blocks until `return_when` holds or the time is up (`concurrent.futures.wait`); ferry_job_done tells which are done. A
- * cancelled job counts as done once its executor has acknowledged it, and never as an exception.
+/* Blocks until `return_when` holds or the time is up (`concurrent.futures.wait`); ferry_job_done tells which are done.
+ * A cancelled job counts as done once its executor has acknowledged it, and never as an exception.
  *
  * Owns:    ret_done_count may be NULL.
  * Returns: 0 (also when the time is up), APR_EINVAL, APR_ENOMEM, FERRY_EDEADLK (as ferry_job_wait).

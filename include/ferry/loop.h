@@ -70,7 +70,8 @@ FERRY_API const char *const *ferry_backend_names(void);
 
 /* ---- running ---- */
 
-/* Runs until ferry_loop_stop (`loop.run_forever`). If stop was called before, exactly one turn is made, without blocking.
+/* Runs until ferry_loop_stop (`loop.run_forever`). If stop was called before, exactly one turn is made, without
+ * blocking.
  *
  * Returns: 0, FERRY_ECLOSED, FERRY_EINVALIDSTATE (this or another loop runs on this thread already), FERRY_EWRONGTHREAD
  *          (it runs on another one), FERRY_EFORKED, or what the system said when it could not be waited for.
@@ -80,8 +81,8 @@ FERRY_API ferry_status ferry_loop_run_forever(ferry_loop *loop);
 /* Runs until `future` is done (`loop.run_until_complete`). The future's outcome is for its own accessors to tell.
  *
  * Owns:    the future stays yours.
- * Returns: 0 once it is done; FERRY_EINVALIDSTATE (stopped before it was done; it stays pending and may be run again; or
- *          as run_forever), FERRY_EWRONGLOOP, APR_EINVAL, and as run_forever.
+ * Returns: 0 once it is done; FERRY_EINVALIDSTATE (stopped before it was done; it stays pending and may be run again;
+ *          or as run_forever), FERRY_EWRONGLOOP, APR_EINVAL, and as run_forever.
  * Thread:  loop. */
 FERRY_API ferry_status ferry_loop_run_until_complete(ferry_loop *loop, ferry_future *future);
 
@@ -109,8 +110,8 @@ FERRY_API ferry_status ferry_loop_run_once(ferry_loop *loop, int64_t timeout_us)
  * Thread: loop. */
 FERRY_API intptr_t ferry_loop_wait_handle(const ferry_loop *loop);
 
-/* When the next turn is due: FERRY_FOREVER if nothing but the wait handle can tell; a time not after now if something is
- * ready already. Ask directly before blocking: the answer also arms the wait handle for posts from other threads.
+/* When the next turn is due: FERRY_FOREVER if nothing but the wait handle can tell; a time not after now if something
+ * is ready already. Ask directly before blocking: the answer also arms the wait handle for posts from other threads.
  *
  * Units:  µs on the loop's clock.
  * Thread: loop. */
@@ -155,8 +156,8 @@ FERRY_API ferry_status ferry_call_later_from(const char *origin, ferry_loop *loo
 FERRY_API ferry_status ferry_call_at_from(const char *origin, ferry_loop *loop, int64_t when_us,
                                           ferry_callback *callback, void *arg, ferry_handle **ret_handle);
 
-/* Takes it back: once this returns it will not run any more (`Handle.cancel`). Cancelling again, or after it has run, does
- * nothing. Takes NULL.
+/* Takes it back: once this returns it will not run any more (`Handle.cancel`). Cancelling again, or after it has run,
+ * does nothing. Takes NULL.
  *
  * Thread: loop; of a call_soon_threadsafe: any. */
 FERRY_API void ferry_handle_cancel(ferry_handle *handle);
@@ -186,7 +187,8 @@ typedef struct ferry_report {
     ferry_future *future;   /* the culprit, or NULL */
 } ferry_report;
 
-/* Handles a report. A status other than 0 says that the handler itself failed: then the default handler is told both. */
+/* Handles a report. A status other than 0 says that the handler itself failed: then the default handler is told
+ * both. */
 typedef ferry_status ferry_exception_handler(ferry_loop *loop, const ferry_report *report, void *arg);
 
 /* Sets the handler (`loop.set_exception_handler`); NULL restores the default, which writes to stderr.
@@ -201,8 +203,8 @@ FERRY_API ferry_status ferry_loop_default_exception_handler(ferry_loop *loop, co
 
 /* ---- debug mode ---- */
 
-/* Debug mode (`loop.set_debug`): a callback that takes longer than slow_callback_duration is reported with the place that
- * made it, and close reports what is still pending. Thread: loop. */
+/* Debug mode (`loop.set_debug`): a callback that takes longer than slow_callback_duration is reported with the place
+ * that made it, and close reports what is still pending. Thread: loop. */
 FERRY_API ferry_status ferry_loop_set_debug(ferry_loop *loop, bool debug);
 FERRY_API bool ferry_loop_get_debug(const ferry_loop *loop);
 

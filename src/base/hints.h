@@ -3,6 +3,10 @@
 #ifndef FERRY_BASE_HINTS_H
 #define FERRY_BASE_HINTS_H
 
+/* So far apart lie two fields of which threads on different processors write one each, so that neither slows the
+ * other. */
+enum { FY_APART_BYTES = 64 };
+
 #if defined(__GNUC__)
 #define FY_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define FY_UNLIKELY(condition) __builtin_expect(!!(condition), 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cells of one size for one owner: the loop's handles, futures and jobs. One thread at a time uses a slab, so taking and
- * giving back is a few instructions. Memory goes back to the allocator when the slab ends.
+/* Cells of one size for one owner: the loop's handles, futures and jobs. One thread at a time uses a slab, so taking
+ * and giving back is a few instructions. Memory goes back to the allocator when the slab ends.
  *
  * A slab can be walked: a user marks its own free cells (any byte but the first eight survives giving back).
  * With FY_SLAB_OFF every cell is an allocation of its own, so that a sanitizer or a failing allocator sees each. */

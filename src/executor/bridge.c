@@ -3,15 +3,16 @@
  *
  * Who may touch what of the cell:
  *
- *   from submission until the job is sent   job and outcome: the executor's side, by the job's state. future: the loop's
+ *   from submission until the job is sent   job and outcome: the executor's side, by the job's state. future: the
+ *   loop's
  *                                           thread, which must not touch the outcome.
  *   once it was sent                        all of it: the loop's thread.
  *
  * `in_flight` of the future is true from submission until delivery; during that time the cell is alive whatever the
  * future's count says. A future that nobody holds by then is delivered all the same, so that an error is reported.
  *
- * A job that ends after its loop was closed finds the inbox shut: then the worker frees what the job owns, and gives the
- * loop's memory the reference back that it was granted at closing. The cell itself goes with the slab. */
+ * A job that ends after its loop was closed finds the inbox shut: then the worker frees what the job owns, and gives
+ * the loop's memory the reference back that it was granted at closing. The cell itself goes with the slab. */
 #include <apr_errno.h>
 
 #include "base/alloc.h"

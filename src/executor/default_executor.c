@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop's default executor: a slot that is empty until the first job for it. Shutting it down does not block the loop:
- * its future is a wish that the pool's last thread grants, or that a timer of the loop gives up. */
+/* The loop's default executor: a slot that is empty until the first job for it. Shutting it down does not block the
+ * loop: its future is a wish that the pool's last thread grants, or that a timer of the loop gives up. */
 #include <apr_errno.h>
 #include <stdio.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is common to all executors: references, submission from any thread, and the hand-over to the kind.
  *
- * The cancel lock. A pending job lies in its executor's queue, so its executor is alive; but a cancel must also tell the
- * executor, after the job has left PENDING, and by then a worker may have dropped the job and ended the executor. So the
- * step and the telling are done under one lock of the process, and an executor passes through that lock before it frees
- * itself. The same holds for taking a pending job out of an executor's hands. Order of locks: the waits' lock, the
- * cancels' lock, a pool's lock. */
+ * The cancel lock. A pending job lies in its executor's queue, so its executor is alive; but a cancel must also tell
+ * the executor, after the job has left PENDING, and by then a worker may have dropped the job and ended the executor.
+ * So the step and the telling are done under one lock of the process, and an executor passes through that lock before
+ * it frees itself. The same holds for taking a pending job out of an executor's hands. Order of locks: the waits' lock,
+ * the cancels' lock, a pool's lock. */
 #include "executor/executor.h"
 
 #include <apr_errno.h>

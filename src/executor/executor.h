@@ -18,8 +18,8 @@ typedef struct fy_executor_ops {
     /* One of its pending jobs was cancelled just now. Quick, calls nobody: the cancel lock is held. May be NULL. */
     void (*note_cancelled)(ferry_executor *executor);
 
-    /* A thread that is none of its own wants to take this pending job out of its hands: to run it, because it waits for it
-     * (`to_run`: only if none of the executor's workers can), or to end it, because its time is up. Claims it and
+    /* A thread that is none of its own wants to take this pending job out of its hands: to run it, because it waits for
+     * it (`to_run`: only if none of the executor's workers can), or to end it, because its time is up. Claims it and
      * notes that. The cancel lock is held. May be NULL: it cannot be taken. */
     bool (*claim_elsewhere)(ferry_executor *executor, ferry_job *job, bool to_run);
 
@@ -32,7 +32,8 @@ typedef struct fy_executor_ops {
      * Returns: 0, FERRY_EDEADLK. May be NULL. */
     ferry_status (*before_wait)(ferry_executor *executor, ferry_job *job);
 
-    /* One of its workers begins (1) or ends (-1) to wait for a job. Under the waits' lock. NULL if it has no workers. */
+    /* One of its workers begins (1) or ends (-1) to wait for a job. Under the waits' lock. NULL if it has no
+     * workers. */
     void (*note_waiting)(ferry_executor *executor, int change);
 
     /* These three may be NULL. */
@@ -82,8 +83,8 @@ ferry_status fy_default_executor_get(ferry_loop *loop, ferry_executor **ret_exec
 /* bridge.c: hangs this floor on a loop, once. */
 void fy_bridge_attach(ferry_loop *loop);
 
-/* bridge.c: an async job that no queue holds: whoever has it claims it, and finishes it from any thread. The future is the
- * caller's reference. Returns: 0, APR_ENOMEM. */
+/* bridge.c: an async job that no queue holds: whoever has it claims it, and finishes it from any thread. The future is
+ * the caller's reference. Returns: 0, APR_ENOMEM. */
 ferry_status fy_async_create_bare(ferry_loop *loop, const char *origin, ferry_job **ret_job, ferry_future **ret_future);
 
 /* nested.c: what must be settled before this thread blocks for the job. Returns: 0 (wait, or it is done by now),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the calling thread is running: a stack of jobs, for a job that waits may run another one meanwhile; and the worker
- * it is, if it is one. Each thread sees its own only. */
+/* What the calling thread is running: a stack of jobs, for a job that waits may run another one meanwhile; and the
+ * worker it is, if it is one. Each thread sees its own only. */
 #ifndef FERRY_EXECUTOR_FRAME_H
 #define FERRY_EXECUTOR_FRAME_H
 

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hosts: APR thread pools used in the one way that is free of their traps.
  *
- * A host is made with no initial threads and an idle limit of 0, so one push starts one thread, and the thread ends when
- * its drain returns. APR forgets 48 bytes for every thread that comes and goes, and it can be destroyed safely only when
- * every thread has ended to its last touch. Hence several hosts in the process, few at a time: a host is used for so many
- * threads, and destroyed by the last of them.
+ * A host is made with no initial threads and an idle limit of 0, so one push starts one thread, and the thread ends
+ * when its drain returns. APR forgets 48 bytes for every thread that comes and goes, and it can be destroyed safely
+ * only when every thread has ended to its last touch. Hence several hosts in the process, few at a time: a host is used
+ * for so many threads, and destroyed by the last of them.
  *
  * Two of APR's races are kept away here:
  *   - A new thread allocates from the host's pool before it takes APR's lock. So a host starts one thread at a time:
  *     `starting` holds until the drain runs, and meanwhile another host serves.
- *   - A thread whose drain has returned looks for another task before it ends, and could run a drain that was pushed for
- *     a new thread, which would then come and go unseen. So a host is used only when the threads that APR counts are
- *     exactly those whose drains have not returned, and no drain returns while its host is starting a thread.
+ *   - A thread whose drain has returned looks for another task before it ends, and could run a drain that was pushed
+ *     for a new thread, which would then come and go unseen. So a host is used only when the threads that APR counts
+ *     are exactly those whose drains have not returned, and no drain returns while its host is starting a thread.
  * With both, every thread runs exactly one drain, and `alive` (threads whose exit hook has not run) is exact.
  *
  * All fields belong to the hosts' lock. */
 #include "executor/host.h"
 
+#include <apr_allocator.h>
 #include <apr_general.h>
+#include <apr_thread_mutex.h>
 #include <apr_thread_pool.h>
 
 #include "base/alloc.h"
@@ -40,11 +42,42 @@ static fy_host *hosts;
 static unsigned hosts_generation;
 static bool is_apr_open;
 
+/* A pool of its own with an allocator of its own. The threads' pools are its children: they come and go at any time, and
+ * APR guards the list of children by the allocator's mutex, if it has one. */
+static ferry_status create_apr_pool(apr_pool_t **ret_pool) {
+    apr_allocator_t *allocator = NULL;
+    ferry_status status = apr_allocator_create(&allocator);
+    if (status)
+        return status;
+    apr_pool_t *pool = NULL;
+    status = apr_pool_create_unmanaged_ex(&pool, NULL, allocator);
+    if (status) {
+        apr_allocator_destroy(allocator);
+        return status;
+    }
+    apr_allocator_owner_set(allocator, pool);
+    apr_thread_mutex_t *mutex = NULL;
+    status = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    if (status) {
+        apr_pool_destroy(pool);
+        return status;
+    }
+    apr_allocator_mutex_set(allocator, mutex);
+    *ret_pool = pool;
+    return 0;
+}
+
+/* The mutex lies in the pool, so it is not used to destroy it. */
+static void destroy_apr_pool(apr_pool_t *pool) {
+    apr_allocator_mutex_set(apr_pool_allocator_get(pool), NULL);
+    apr_pool_destroy(pool);
+}
+
 static ferry_status create_host(fy_host **ret_host) {
     fy_host *host = fy_calloc(sizeof *host);
     if (!host)
         return APR_ENOMEM;
-    ferry_status status = apr_pool_create_unmanaged_ex(&host->pool, NULL, NULL);
+    ferry_status status = create_apr_pool(&host->pool);
     if (status)
         goto fail_pool;
     status = apr_thread_pool_create(&host->threads, 0, THREADS_MAX, host->pool);
@@ -57,7 +90,7 @@ static ferry_status create_host(fy_host **ret_host) {
     return 0;
 
 fail_threads:
-    apr_pool_destroy(host->pool);
+    destroy_apr_pool(host->pool);
 fail_pool:
     fy_free(host);
     return status;
@@ -69,7 +102,7 @@ static void destroy_host(fy_host *host) {
         link = &(*link)->next;
     *link = host->next;
     apr_thread_pool_destroy(host->threads);
-    apr_pool_destroy(host->pool);
+    destroy_apr_pool(host->pool);
     fy_free(host);
 }
 

@@ -15,7 +15,8 @@ typedef struct fy_drain {
     fy_host *host;
 } fy_drain;
 
-/* Starts a thread for it. Returns: 0, APR_ENOMEM, FERRY_ENOTHREAD; then neither function is ever called. Thread: any. */
+/* Starts a thread for it. Returns: 0, APR_ENOMEM, FERRY_ENOTHREAD; then neither function is ever called.
+ * Thread: any. */
 ferry_status fy_host_start(fy_drain *drain);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A job's life: made, claimed, run, finished or dropped, cancelled. Who waits for it is in lot.c and job_wait.c, what may be
- * read from it in job_result.c, and how one of a loop gets home in bridge.c. */
+/* A job's life: made, claimed, run, finished or dropped, cancelled. Who waits for it is in lot.c and job_wait.c, what
+ * may be read from it in job_result.c, and how one of a loop gets home in bridge.c. */
 #include "executor/job.h"
 
 #include <apr_errno.h>

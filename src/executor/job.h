@@ -2,8 +2,8 @@
 /* What is behind a ferry_job. There are two forms, equal up to and including the outcome:
  *
  *   plain    made by ferry_executor_submit: thread-safe, counted by `refs`, from the allocator.
- *   async    made by ferry_run_in_executor: a job and its future in one cell of the loop's slab. The executor's side ends
- *            by sending it to the loop's inbox; from then on it is the loop's alone. Nobody else ever holds one.
+ *   async    made by ferry_run_in_executor: a job and its future in one cell of the loop's slab. The executor's side
+ *            ends by sending it to the loop's inbox; from then on it is the loop's alone. Nobody else ever holds one.
  *
  * `state`, its low bits and who may do what:
  *
@@ -12,9 +12,9 @@
  *   CANCELLED    executor still has to acknowledge it (drop): then CANCELLED_NOTIFIED
  *   FINISHED, CANCELLED_NOTIFIED   the outcome may be read by all who hold a reference; nobody writes it any more
  *
- * Flags beside them: CANCEL_REQUESTED, set by any thread while RUNNING; WATCHED, set under the lot's lock by whoever wants
- * to be told: whoever then changes the state looks after the watchers under that lock (lot.h). FINISHING, set by the one
- * call of ferry_job_finish that may go on. ASYNC never changes. */
+ * Flags beside them: CANCEL_REQUESTED, set by any thread while RUNNING; WATCHED, set under the lot's lock by whoever
+ * wants to be told: whoever then changes the state looks after the watchers under that lock (lot.h). FINISHING, set by
+ * the one call of ferry_job_finish that may go on. ASYNC never changes. */
 #ifndef FERRY_EXECUTOR_JOB_H
 #define FERRY_EXECUTOR_JOB_H
 

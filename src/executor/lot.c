@@ -115,7 +115,8 @@ static void unlink_watcher(fy_watcher *watcher) {
     watcher->linked = false;
 }
 
-/* A wait counts a cancelled job as done only when its executor has acknowledged it; a callback does not wait for that. */
+/* A wait counts a cancelled job as done only when its executor has acknowledged it; a callback does not wait for
+ * that. */
 static bool is_over_for(const fy_watcher *watcher, uint32_t state) {
     state &= FY_JOB_STATE;
     return state >= FY_JOB_CANCELLED_NOTIFIED || (state == FY_JOB_CANCELLED && !watcher->ended);

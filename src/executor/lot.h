@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parking lot: where threads wait for jobs, and where those who want to be told of a job's end stand in line. A job has
- * neither lock nor condition of its own; it is hashed to one of a few lots.
+/* The parking lot: where threads wait for jobs, and where those who want to be told of a job's end stand in line. A job
+ * has neither lock nor condition of its own; it is hashed to one of a few lots.
  *
- * Protocol: whoever wants to wait locks the job's lot, sets FY_JOB_WATCHED in its state, looks at the state, and only then
- * waits or links a watcher. Whoever changes the state does so by one atomic step that also shows him FY_JOB_WATCHED; if
- * it is set he calls fy_lot_notify. So either the watcher sees the new state, or the changer sees the watcher.
- * No user code runs under a lot's lock, and no two lots are locked at once. */
+ * Protocol: whoever wants to wait locks the job's lot, sets FY_JOB_WATCHED in its state, looks at the state, and only
+ * then waits or links a watcher. Whoever changes the state does so by one atomic step that also shows him
+ * FY_JOB_WATCHED; if it is set he calls fy_lot_notify. So either the watcher sees the new state, or the changer sees
+ * the watcher. No user code runs under a lot's lock, and no two lots are locked at once. */
 #ifndef FERRY_EXECUTOR_LOT_H
 #define FERRY_EXECUTOR_LOT_H
 
@@ -21,7 +21,8 @@ struct fy_watcher {
     fy_watcher *next;
     fy_watcher *previous; /* the first one's is the last one */
     ferry_job *job;
-    /* Called under the lot's lock: hands on to a waiting thread, no more. NULL: a done callback, which is run outside. */
+    /* Called under the lot's lock: hands on to a waiting thread, no more. NULL: a done callback, which is run
+     * outside. */
     void (*ended)(fy_watcher *watcher);
     bool linked;
 };
@@ -36,7 +37,8 @@ ferry_status fy_lots_open(void);
 bool fy_lots_forked(void);
 
 /* Locks for what concerns all executors of the process and is seldom needed: which job waits for which (nested.c),
- * cancels (executor.c), hosts of threads (host.c), and the pools there are (pool_exit.c). Open as soon as the lots are. */
+ * cancels (executor.c), hosts of threads (host.c), and the pools there are (pool_exit.c). Open as soon as the lots
+ * are. */
 fy_mutex *fy_waits_lock(void);
 fy_mutex *fy_cancels_lock(void);
 fy_mutex *fy_hosts_lock(void);

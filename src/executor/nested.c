@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs that wait for jobs. A thread that is about to block inside a job first lets the other job's executor help (a pool
- * runs the pending job right here), then makes sure that no chain of waits leads back to it.
+/* Jobs that wait for jobs. A thread that is about to block inside a job first lets the other job's executor help (a
+ * pool runs the pending job right here), then makes sure that no chain of waits leads back to it.
  *
  * Every thread that blocks inside a job links a record: what it runs (its stack of frames, which cannot change while it
  * is blocked) and what it waits for. The lock guards the list. Whoever is about to link a record follows the chain of

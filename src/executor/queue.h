@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pool's queue: a ring of jobs for each priority, strictly first in first out. Many take, one at a time puts in.
  *
- * Protocol: `tail` and `slots` are written by whoever holds the pool's lock. `head` is advanced by CAS, by anyone, with no
- * lock. A taker reads head, then tail, then slots, then the job; if another one was quicker, its CAS fails, so what it
- * read from a slot that was reused meanwhile is never used. A ring that is full is replaced by one of twice the size;
- * old ones are kept, since a taker may be reading one, until trim is called while nobody takes. */
+ * Protocol: `tail` and `slots` are written by whoever holds the pool's lock. `head` is advanced by CAS, by anyone, with
+ * no lock. A taker reads head, then tail, then slots, then the job; if another one was quicker, its CAS fails, so what
+ * it read from a slot that was reused meanwhile is never used. A ring that is full is replaced by one of twice the
+ * size; old ones are kept, since a taker may be reading one, until trim is called while nobody takes. */
 #ifndef FERRY_EXECUTOR_QUEUE_H
 #define FERRY_EXECUTOR_QUEUE_H
 

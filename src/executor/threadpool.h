@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The thread pool's inside, for its own files: threadpool.c (making, submitting), threadpool_worker.c (what a worker does),
- * threadpool_wake.c (who is woken or started when), threadpool_shutdown.c (ending), threadpool_stats.c (looking).
+/* The thread pool's inside, for its own files: threadpool.c (making, submitting), threadpool_worker.c (what a worker
+ * does), threadpool_wake.c (who is woken or started when), threadpool_shutdown.c (ending), threadpool_stats.c
+ * (looking).
  *
- * State and who may touch it. "lock" is the pool's; every decision of a worker to sleep, wake, start or end is taken under
- * it, and only taking from the queue is lock-free, so the queue needs no stronger order than acquire and release.
+ * State and who may touch it. "lock" is the pool's; every decision of a worker to sleep, wake, start or end is taken
+ * under it, and only taking from the queue is lock-free, so the queue needs no stronger order than acquire and release.
  *
  *   queue           put: lock. take: any worker
  *   stage           jobs that one loop submitted in its current turn. put: that loop's thread, no lock. move to the
@@ -12,17 +13,17 @@
  *   hungry          written under lock; read by anyone as a hint: a submission should go to the lock at once
  *   a worker's counters, running, sequence      written by that worker; read by anyone
  *
- * Searching: at most one worker at a time looks for work: one that spins, was just woken, or was just started. While there
- * is one, nobody is woken or started. When it has found a job, and before it runs it, it gives the role up and wakes or
- * starts the next one if more jobs wait. So a burst wakes as many as it needs, one after the other, and no more, and a
- * long job blocks nobody.
+ * Searching: at most one worker at a time looks for work: one that spins, was just woken, or was just started. While
+ * there is one, nobody is woken or started. When it has found a job, and before it runs it, it gives the role up and
+ * wakes or starts the next one if more jobs wait. So a burst wakes as many as it needs, one after the other, and no
+ * more, and a long job blocks nobody.
  *
- * Progress: a job that is put while a worker searches will be seen by it (it looks under the lock before it sleeps). One
- * that is staged is moved at the end of the turn at the latest. The stage has room in the queue reserved, so moving it
- * cannot fail.
+ * Progress: a job that is put while a worker searches will be seen by it (it looks under the lock before it sleeps).
+ * One that is staged is moved at the end of the turn at the latest. The stage has room in the queue reserved, so moving
+ * it cannot fail.
  *
- * References: `holders` counts one for the users together (executor.refs), one for each thread until its exit hook has run,
- * and one while the stage's hook is linked to a loop. */
+ * References: `holders` counts one for the users together (executor.refs), one for each thread until its exit hook has
+ * run, and one while the stage's hook is linked to a loop. */
 #ifndef FERRY_EXECUTOR_THREADPOOL_H
 #define FERRY_EXECUTOR_THREADPOOL_H
 
@@ -83,7 +84,7 @@ struct fy_pool {
     ferry_queue_policy queue_policy;
     int64_t idle_timeout_us;
     uint64_t ticks_per_us;
-    bool may_spin;
+    unsigned cpus; /* that its threads may run on */
 
     fy_queue queue;
 

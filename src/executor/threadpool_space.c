@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Room in a bounded queue: who waits for it, thread or loop, and how they are told.
  *
- * Protocol: whoever wants room first counts himself in space_waiters, then looks at the queue, under the lock. Whoever has
- * taken a job looks at space_waiters after a full fence. So either he sees the waiter, or the waiter sees the room. */
+ * Protocol: whoever wants room first counts himself in space_waiters, then looks at the queue, under the lock. Whoever
+ * has taken a job looks at space_waiters after a full fence. So either he sees the waiter, or the waiter sees the
+ * room. */
 #include <apr_errno.h>
 
 #include "executor/threadpool.h"

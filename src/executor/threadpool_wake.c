@@ -74,8 +74,8 @@ fy_wake fy_pool_choose_wake(fy_pool *pool) {
     return wake;
 }
 
-/* Whoever wakes a worker may still be at its parker when the worker ends. So workers are not freed but used again, and a
- * parker may hold a token from an earlier life: that is one spurious wake-up. */
+/* Whoever wakes a worker may still be at its parker when the worker ends. So workers are not freed but used again, and
+ * a parker may hold a token from an earlier life: that is one spurious wake-up. */
 static fy_worker *reuse_worker(fy_pool *pool) {
     fy_mutex_lock(&pool->lock);
     fy_worker *worker = pool->spare;
@@ -119,8 +119,8 @@ void fy_pool_unlink_worker(fy_pool *pool, fy_worker *worker) {
     *link = worker->next;
 }
 
-/* A worker was promised (counted, and made the searcher) and does not come. What was queued in the hope of it is left to
- * the others; if there are none, it fails. */
+/* A worker was promised (counted, and made the searcher) and does not come. What was queued in the hope of it is left
+ * to the others; if there are none, it fails. */
 static void withdraw_worker(fy_pool *pool, fy_worker *worker, ferry_status status) {
     fy_mutex_lock(&pool->lock);
     if (worker) {

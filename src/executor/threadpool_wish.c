@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wishes: how a loop waits for something of a pool without a thread of its own. A wish is a bare job whose future the loop
- * awaits; whoever makes it come true takes it off the pool's list under the lock, and then finishes the job, which cannot
- * fail. So of the pool's side and a time limit on the loop's side exactly one ends it. */
+/* Wishes: how a loop waits for something of a pool without a thread of its own. A wish is a bare job whose future the
+ * loop awaits; whoever makes it come true takes it off the pool's list under the lock, and then finishes the job, which
+ * cannot fail. So of the pool's side and a time limit on the loop's side exactly one ends it. */
 #include <apr_errno.h>
 
 #include "base/alloc.h"

@@ -52,8 +52,8 @@ static void end(fy_worker *worker, bool succeeded) {
     add_one(&worker->done);
 }
 
-/* The counts are right before anyone can know that the job has ended, and the worker counts as free: whoever then submits
- * another job at once gets this worker, not a new one. */
+/* The counts are right before anyone can know that the job has ended, and the worker counts as free: whoever then
+ * submits another job at once gets this worker, not a new one. */
 static void run_claimed(fy_worker *worker, ferry_job *job) {
     bool async = fy_job_is_async(job);
     begin(worker, job);
@@ -128,7 +128,9 @@ static void spin(fy_worker *worker) {
 
 static bool may_spin(const fy_worker *worker) {
     const fy_pool *pool = worker->pool;
-    return pool->may_spin && !pool->searching && !pool->closed && worker->last_gap_us < SPIN_IF_GAP_UNDER_US;
+    /* Spinning pays only on a processor that nobody else needs: the other workers, and the one who submits. */
+    bool has_cpu = pool->workers_alive - pool->idle_count < pool->cpus;
+    return has_cpu && !pool->searching && !pool->closed && worker->last_gap_us < SPIN_IF_GAP_UNDER_US;
 }
 
 /* Takes the worker off the books; its thread ends soon. Under the lock. */

@@ -122,7 +122,7 @@ ferry_status ferry_call_soon_from(const char *origin, ferry_loop *loop, ferry_ca
     if (FY_UNLIKELY(status))
         return status;
     if (FY_LIKELY(!ret_handle))
-        return fy_ready_push(&loop->ready, (fy_entry){callback, arg, origin, NULL});
+        return fy_ready_push(&loop->ready, callback, arg, origin, NULL);
     ferry_handle *handle = fy_handle_create(loop, FY_HANDLE_SOON, origin, arg);
     if (!handle)
         return ENOMEM;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is behind a ferry_handle. There are four kinds; each lies in at most one place at a time, and that place owns one
- * reference:
+/* What is behind a ferry_handle. There are four kinds; each lies in at most one place at a time, and that place owns
+ * one reference:
  *
  *   FY_HANDLE_SOON        the ready queue
  *   FY_HANDLE_TIMER       the timer heap, then the ready queue
  *   FY_HANDLE_DONE        the callback list of its future, then the ready queue (which then holds the future too)
- *   FY_HANDLE_THREADSAFE  the inbox, then the ready queue; the only kind that other threads touch (loop/threadsafe.c) */
+ *   FY_HANDLE_THREADSAFE  the inbox, then the ready queue; the only kind that other threads touch
+ *                         (loop/threadsafe.c) */
 #ifndef FERRY_LOOP_HANDLE_H
 #define FERRY_LOOP_HANDLE_H
 

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stack that is emptied all at once, and turned round by its reader.
  *
- * `head` is EMPTY, SLEEPING (empty, and the loop is in the kernel or about to be), CLOSED, or the newest item: a message,
- * or with the CHUNK bit a chunk of posts. Items are linked through their first word, to older ones, with the same bits.
+ * `head` is EMPTY, SLEEPING (empty, and the loop is in the kernel or about to be), CLOSED, or the newest item: a
+ * message, or with the CHUNK bit a chunk of posts. Items are linked through their first word, to older ones, with the
+ * same bits.
  *
- *   sender  CAS head: any but CLOSED -> own item. Whoever replaced SLEEPING wakes the backend, once, and then counts that
- *           in wakes_done, which is its last touch of the inbox. After the CAS the item is the reader's.
+ *   sender  CAS head: any but CLOSED -> own item. Whoever replaced SLEEPING wakes the backend, once, and then counts
+ *           that in wakes_done, which is its last touch of the inbox. After the CAS the item is the reader's.
  *   post    If the newest item is a chunk, takes the next place in it by fetch_add on `taken` and fills it, storing
- *           `callback` last. If the chunk is full, or the reader has taken it (then `taken` is beyond any place), or the
- *           newest item is something else, sends a chunk of its own with its post in place 0, and opens it to others
- *           (`taken` = 1) only after it was sent. Only the newest item is added to, so the posts and messages of one
- *           thread keep their order.
+ *           `callback` last. If the chunk is full, or the reader has taken it (then `taken` is beyond any place), or
+ *           the newest item is something else, sends a chunk of its own with its post in place 0, and opens it to
+ *           others (`taken` = 1) only after it was sent. Only the newest item is added to, so the posts and messages of
+ *           one thread keep their order.
  *   reader  Exchanges head for EMPTY and reverses what it got. Closes each chunk, once it is open, by an exchange on
  *           `taken`: places below what it held are filled or about to be, and it waits for those few instructions.
  *   arm     CAS head: EMPTY -> SLEEPING. If the reader later finds SLEEPING gone, one sender owes a wake: it expects it
  *           in wakes_expected, and close waits until wakes_done has caught up, so the backend outlives every wake.
  *
- * Invariant: while head is neither EMPTY nor SLEEPING the loop will take it before it sleeps, so nobody needs to wake it.
- * Chunks are type-stable: they are reused, and freed only with the inbox. A post that has read an old head may so come to
- * a chunk that was taken or is about to be sent again (it is told that there is no place), or is in the stack again (it
- * gets a place there, which is a possible order, for all earlier items of its thread are older than the chunk). */
+ * Invariant: while head is neither EMPTY nor SLEEPING the loop will take it before it sleeps, so nobody needs to wake
+ * it. Chunks are type-stable: they are reused, and freed only with the inbox. A post that has read an old head may so
+ * come to a chunk that was taken or is about to be sent again (it is told that there is no place), or is in the stack
+ * again (it gets a place there, which is a possible order, for all earlier items of its thread are older than the
+ * chunk). */
 #include "loop/inbox.h"
 
 #include <errno.h>
@@ -37,9 +39,11 @@ typedef struct post_place {
     ferry_handle *handle;
 } post_place;
 
+/* What the posters write at every post is kept away from what the reader does. */
 struct fy_post_chunk {
-    fy_message message;
     _Atomic uint32_t taken; /* places given out */
+    char apart[FY_APART_BYTES];
+    fy_message message;
     uint32_t next_place;    /* the reader's: first one not yet handed on */
     uint32_t end;           /* the reader's: how many there are; 0: not closed yet */
     post_place places[PLACES];
@@ -111,11 +115,12 @@ bool fy_inbox_send(fy_inbox *inbox, fy_message *message) {
     return send_item(inbox, (uintptr_t)message, message);
 }
 
-static void fill_place(post_place *place, fy_entry entry) {
-    place->arg = entry.arg;
-    place->origin = entry.origin;
-    place->handle = entry.handle;
-    atomic_store_explicit(&place->callback, entry.callback, memory_order_release);
+static void fill_place(post_place *place, ferry_callback *callback, void *arg, const char *origin,
+                       ferry_handle *handle) {
+    place->arg = arg;
+    place->origin = origin;
+    place->handle = handle;
+    atomic_store_explicit(&place->callback, callback, memory_order_release);
 }
 
 static void pause_for(int *spins) {
@@ -126,11 +131,11 @@ static void pause_for(int *spins) {
 }
 
 /* A place that is given out is about to be filled. */
-static fy_entry read_place(post_place *place) {
+static ferry_callback *await_callback(post_place *place) {
     ferry_callback *callback;
     for (int spins = 0; !(callback = atomic_load_explicit(&place->callback, memory_order_acquire));)
         pause_for(&spins);
-    return (fy_entry){callback, place->arg, place->origin, place->handle};
+    return callback;
 }
 
 static void close_chunk(fy_post_chunk *chunk) {
@@ -142,12 +147,13 @@ static void close_chunk(fy_post_chunk *chunk) {
 }
 
 /* true: the chunk is empty now and out of use. */
-static bool drain_chunk(fy_inbox *inbox, fy_post_chunk *chunk, fy_inbox_reader reader) {
+static bool drain_chunk(fy_inbox *inbox, fy_post_chunk *chunk, const fy_inbox_reader *reader) {
     if (!chunk->end)
         close_chunk(chunk);
     for (; chunk->next_place < chunk->end; chunk->next_place++) {
         post_place *place = &chunk->places[chunk->next_place];
-        if (!reader.post(reader.arg, read_place(place)))
+        ferry_callback *callback = await_callback(place);
+        if (!reader->post(reader->arg, callback, place->arg, place->origin, place->handle))
             return false;
         atomic_store_explicit(&place->callback, NULL, memory_order_relaxed);
     }
@@ -156,11 +162,12 @@ static bool drain_chunk(fy_inbox *inbox, fy_post_chunk *chunk, fy_inbox_reader r
     return true;
 }
 
-static ferry_status post_in_new_chunk(fy_inbox *inbox, fy_entry entry) {
+static ferry_status post_in_new_chunk(fy_inbox *inbox, ferry_callback *callback, void *arg, const char *origin,
+                                      ferry_handle *handle) {
     fy_post_chunk *chunk = get_chunk(inbox);
     if (!chunk)
         return ENOMEM;
-    fill_place(&chunk->places[0], entry);
+    fill_place(&chunk->places[0], callback, arg, origin, handle);
     if (!send_item(inbox, (uintptr_t)chunk | CHUNK, &chunk->message)) {
         atomic_store_explicit(&chunk->places[0].callback, NULL, memory_order_relaxed);
         put_chunk(inbox, chunk);
@@ -170,7 +177,8 @@ static ferry_status post_in_new_chunk(fy_inbox *inbox, fy_entry entry) {
     return 0;
 }
 
-ferry_status fy_inbox_post(fy_inbox *inbox, fy_entry entry) {
+ferry_status fy_inbox_post(fy_inbox *inbox, ferry_callback *callback, void *arg, const char *origin,
+                           ferry_handle *handle) {
     uintptr_t head = atomic_load_explicit(&inbox->head, memory_order_acquire);
     if (head == CLOSED)
         return FERRY_ECLOSED;
@@ -178,11 +186,11 @@ ferry_status fy_inbox_post(fy_inbox *inbox, fy_entry entry) {
         fy_post_chunk *chunk = as_chunk(head);
         uint32_t place = atomic_fetch_add_explicit(&chunk->taken, 1, memory_order_acq_rel);
         if (FY_LIKELY(place < PLACES)) {
-            fill_place(&chunk->places[place], entry);
+            fill_place(&chunk->places[place], callback, arg, origin, handle);
             return 0;
         }
     }
-    return post_in_new_chunk(inbox, entry);
+    return post_in_new_chunk(inbox, callback, arg, origin, handle);
 }
 
 static uintptr_t reversed(uintptr_t item) {
@@ -199,7 +207,7 @@ static uintptr_t reversed(uintptr_t item) {
 }
 
 /* Hands on from the backlog; false if the reader has no room. */
-static bool drain_backlog(fy_inbox *inbox, fy_inbox_reader reader) {
+static bool drain_backlog(fy_inbox *inbox, const fy_inbox_reader *reader) {
     while (inbox->backlog) {
         uintptr_t item = inbox->backlog;
         if (is_chunk(item)) {
@@ -210,7 +218,7 @@ static bool drain_backlog(fy_inbox *inbox, fy_inbox_reader reader) {
         } else {
             fy_message *message = (fy_message *)item;
             inbox->backlog = message->next;
-            reader.message(reader.arg, message);
+            reader->message(reader->arg, message);
         }
     }
     return true;
@@ -225,7 +233,7 @@ static void take(fy_inbox *inbox, uintptr_t leave) {
         inbox->backlog = reversed(head);
 }
 
-void fy_inbox_drain(fy_inbox *inbox, fy_inbox_reader reader) {
+void fy_inbox_drain(fy_inbox *inbox, const fy_inbox_reader *reader) {
     if (drain_backlog(inbox, reader)) {
         take(inbox, EMPTY);
         drain_backlog(inbox, reader);
@@ -244,7 +252,7 @@ bool fy_inbox_arm(fy_inbox *inbox) {
     return true;
 }
 
-void fy_inbox_close(fy_inbox *inbox, fy_inbox_reader reader) {
+void fy_inbox_close(fy_inbox *inbox, const fy_inbox_reader *reader) {
     drain_backlog(inbox, reader);
     take(inbox, CLOSED);
     drain_backlog(inbox, reader);

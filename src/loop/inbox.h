@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one cross-thread door into a loop. Other threads put two things through it: messages that carry their own link
- * (finished jobs), and posts (a callback and its argument), which travel in chunks so that a post costs no allocation and
- * its reader no chain of cache misses. The order in which one thread puts things is the order in which they come out. */
+ * (finished jobs), and posts (a callback and its argument), which travel in chunks so that a post costs no allocation
+ * and its reader no chain of cache misses. The order in which one thread puts things is the order in which they come
+ * out. */
 #ifndef FERRY_LOOP_INBOX_H
 #define FERRY_LOOP_INBOX_H
 
@@ -9,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hints.h"
 #include "loop/ready.h"
 #include "seam/backend.h"
 #include "seam/platform.h"
@@ -25,6 +27,7 @@ struct fy_message {
 
 typedef struct fy_inbox {
     _Atomic uintptr_t head;       /* see inbox.c */
+    char apart[FY_APART_BYTES];
     fy_backend *backend;          /* to wake */
     _Atomic uint32_t wakes_done;  /* by others */
     uint32_t wakes_expected;      /* loop's thread */
@@ -37,8 +40,9 @@ typedef struct fy_inbox {
 /* Who takes what comes in, on the loop's thread. */
 typedef struct fy_inbox_reader {
     void (*message)(void *arg, fy_message *message);
-    /* false: no room now; the post will be offered again. */
-    bool (*post)(void *arg, fy_entry entry);
+    /* false: no room now; the post will be offered again. (The parts of an fy_entry, since a struct that is passed by
+     * value through memory costs more than all the rest.) */
+    bool (*post)(void *arg, ferry_callback *callback, void *post_arg, const char *origin, ferry_handle *handle);
     void *arg;
 } fy_inbox_reader;
 
@@ -50,17 +54,18 @@ void fy_inbox_fini(fy_inbox *inbox);
 
 /* Shuts the door: what is sent from now on is refused; what was sent before goes to the reader. Returns when no other
  * thread is about to wake the backend. Thread: loop. */
-void fy_inbox_close(fy_inbox *inbox, fy_inbox_reader reader);
+void fy_inbox_close(fy_inbox *inbox, const fy_inbox_reader *reader);
 
 /* Sends a message. false: the door is shut, the message is the caller's. After true it must not be touched any more.
  * Thread: any. */
 bool fy_inbox_send(fy_inbox *inbox, fy_message *message);
 
 /* Returns: 0, APR_ENOMEM, FERRY_ECLOSED. Thread: any. */
-ferry_status fy_inbox_post(fy_inbox *inbox, fy_entry entry);
+ferry_status fy_inbox_post(fy_inbox *inbox, ferry_callback *callback, void *arg, const char *origin,
+                           ferry_handle *handle);
 
 /* Hands everything that has come in to the reader, oldest first. Thread: loop. */
-void fy_inbox_drain(fy_inbox *inbox, fy_inbox_reader reader);
+void fy_inbox_drain(fy_inbox *inbox, const fy_inbox_reader *reader);
 
 /* From now on the first one who puts something in wakes the backend. false: something is there already, do not sleep.
  * Arming twice is harmless. Thread: loop. */

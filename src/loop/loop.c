@@ -43,7 +43,7 @@ static void init_fields(ferry_loop *loop, const ferry_loop_options *options) {
     fy_slab_init(&loop->jobs, JOB_CELL);
     loop->fork_generation = fy_fork_generation();
     loop->ticks_per_us = fy_clock_ticks_per_us();
-    loop->may_spin = fy_cpu_affinity() > 1;
+    loop->cpus = fy_cpu_affinity();
     loop->debug = options->debug;
     loop->slow_callback_duration_us =
         options->slow_callback_duration_us ? options->slow_callback_duration_us : SLOW_CALLBACK_DEFAULT_US;
@@ -135,12 +135,12 @@ static void hand_on_message(void *arg, fy_message *message) {
 }
 
 /* What was posted is dropped with what is ready, and reported with it. */
-static bool keep_post(void *arg, fy_entry entry) {
+static bool keep_post(void *arg, ferry_callback *callback, void *post_arg, const char *origin, ferry_handle *handle) {
     ferry_loop *loop = arg;
-    if (entry.handle)
-        fy_ready_push_handle(&loop->ready, entry.handle);
+    if (handle)
+        fy_ready_push_handle(&loop->ready, handle);
     else
-        (void)fy_ready_push(&loop->ready, entry); /* without memory for it there is one report less */
+        (void)fy_ready_push(&loop->ready, callback, post_arg, origin, NULL); /* without memory for it there is one report less */
     return true;
 }
 
@@ -196,16 +196,17 @@ static void report_all_pending(ferry_loop *loop) {
     }
 }
 
-/* The jobs that are still out hold the loop from here on. Those whose messages come in while the door is being shut give
- * their reference back at once. */
+/* The jobs that are still out hold the loop from here on. Those whose messages come in while the door is being shut
+ * give their reference back at once. */
 static void close_inbox(ferry_loop *loop) {
     size_t out = loop->jobs_out;
     atomic_fetch_add_explicit(&loop->refs, out, memory_order_relaxed);
-    fy_inbox_close(&loop->inbox, (fy_inbox_reader){hand_on_message, keep_post, loop});
+    fy_inbox_close(&loop->inbox, &(fy_inbox_reader){hand_on_message, keep_post, loop});
     atomic_fetch_sub_explicit(&loop->refs, out - loop->jobs_out, memory_order_relaxed);
 }
 
-/* In a child made by fork the executors' threads and the senders of the inbox do not exist, and nothing is waited for. */
+/* In a child made by fork the executors' threads and the senders of the inbox do not exist, and nothing is waited
+ * for. */
 static void part_from_others(ferry_loop *loop) {
     if (loop->fork_generation != fy_fork_generation()) {
         fy_loop_forget_running(loop);

@@ -2,9 +2,10 @@
 /* The loop as its own floor and the floors above see it. Everything here belongs to the loop's thread, but for `refs`
  * and the inbox.
  *
- * Life: the struct lives as long as `refs` says. References are held by the user's handles on it, by thread-safe handles,
- * by each job that was still out when the loop was closed, by whatever else of the loop has memory of its own (gathers,
- * waits), and by one for all the cells that live in its slabs (so a future may outlive the closing of its loop). */
+ * Life: the struct lives as long as `refs` says. References are held by the user's handles on it, by thread-safe
+ * handles, by each job that was still out when the loop was closed, by whatever else of the loop has memory of its own
+ * (gathers, waits), and by one for all the cells that live in its slabs (so a future may outlive the closing of its
+ * loop). */
 #ifndef FERRY_LOOP_LOOP_H
 #define FERRY_LOOP_LOOP_H
 
@@ -42,17 +43,24 @@ typedef struct fy_loop_executors {
 } fy_loop_executors;
 
 struct ferry_loop {
-    fy_ready ready;
+    /* what other threads look at, and hardly anyone writes */
     const fy_backend_class *backend_class;
-    fy_backend *backend;    /* until it is closed */
-    _Atomic uintptr_t thread; /* that runs it, or 0; others may ask */
-    _Atomic bool closed;      /* others may ask */
+    _Atomic uintptr_t thread; /* that runs it, or 0 */
     unsigned fork_generation;
+    _Atomic bool closed;
+    _Atomic size_t user_refs; /* the user's; together they hold one of refs */
+    _Atomic size_t refs;
+    char apart[FY_APART_BYTES];
+
+    fy_inbox inbox;         /* begins with what the others write, and keeps it apart from the rest */
+
+    fy_ready ready;
+    fy_backend *backend;    /* until it is closed */
     bool cells_hold;        /* closed, and cells still live: they hold a reference */
     bool stopping;
     bool debug;
     bool in_turn;
-    bool may_spin;          /* more than one processor: spinning can pay */
+    unsigned cpus;          /* that its threads may run on */
 
     /* polling */
     int64_t now_us;         /* as of the last look at the clock */
@@ -62,7 +70,6 @@ struct ferry_loop {
     uint32_t wakes_seen;    /* of the inbox's, by the kernel's word */
     uint32_t turns_unpolled;
     uint32_t callbacks_unlooked;
-    uint32_t posts_left;    /* that may still be taken from the inbox in this turn */
     int64_t last_gap_us;    /* how long the last wait for a message took */
     size_t files;           /* attached to the backend */
 
@@ -81,10 +88,6 @@ struct ferry_loop {
     ferry_exception_handler *exception_handler;
     void *exception_arg;
     int64_t slow_callback_duration_us;
-
-    fy_inbox inbox;
-    _Atomic size_t user_refs; /* the user's; together they hold one of refs */
-    _Atomic size_t refs;
 };
 
 /* Why a loop-only call cannot be served now: 0, FERRY_EWRONGTHREAD, FERRY_EFORKED, FERRY_ECLOSED. */
@@ -96,7 +99,8 @@ static inline bool fy_loop_is_mine(const ferry_loop *loop) {
     return (thread == fy_thread_self() || !thread) && loop->fork_generation == fy_fork_generation();
 }
 
-/* Whether this thread corrupts nothing if it touches what is the loop's: it may also be a child's, which has its own copy. */
+/* Whether this thread corrupts nothing if it touches what is the loop's: it may also be a child's, which has its own
+ * copy. */
 static inline bool fy_loop_may_touch(const ferry_loop *loop) {
     uintptr_t thread = atomic_load_explicit(&loop->thread, memory_order_relaxed);
     return !thread || thread == fy_thread_self() || loop->fork_generation != fy_fork_generation();

@@ -57,7 +57,7 @@ ferry_status fy_ready_grow(fy_ready *ready) {
 }
 
 void fy_ready_push_handle(fy_ready *ready, ferry_handle *handle) {
-    if (fy_ready_push(ready, (fy_entry){.handle = handle}) == 0)
+    if (fy_ready_push(ready, NULL, NULL, NULL, handle) == 0)
         return;
     handle->next = NULL;
     if (ready->overflow)

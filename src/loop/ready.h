@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/hints.h"
 #include "ferry/loop.h"
 
 typedef struct fy_entry {
@@ -44,14 +45,19 @@ static inline size_t fy_ready_count(const fy_ready *ready) {
     return ready->tail - ready->head + ready->overflow_count;
 }
 
-/* Returns: 0, APR_ENOMEM (also while there is an overflow: the order is kept). */
-static inline ferry_status fy_ready_push(fy_ready *ready, fy_entry entry) {
-    if (ready->tail - ready->head > ready->mask || ready->overflow) {
+/* Queues what an entry is made of. Returns: 0, APR_ENOMEM (also while there is an overflow: the order is kept). */
+static inline ferry_status fy_ready_push(fy_ready *ready, ferry_callback *callback, void *arg, const char *origin,
+                                         ferry_handle *handle) {
+    if (FY_UNLIKELY(ready->tail - ready->head > ready->mask || ready->overflow)) {
         ferry_status status = fy_ready_grow(ready);
         if (status)
             return status;
     }
-    ready->entries[ready->tail++ & ready->mask] = entry;
+    fy_entry *entry = &ready->entries[ready->tail++ & ready->mask];
+    entry->callback = callback;
+    entry->arg = arg;
+    entry->origin = origin;
+    entry->handle = handle;
     return 0;
 }
 

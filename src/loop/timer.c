@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The heap itself. It is ordered by the deadlines alone, which lie in its own array, so sifting touches no handle. Timers
- * of one deadline fall due together; they are put into the order of their making when they are taken out. */
+/* The heap itself. It is ordered by the deadlines alone, which lie in its own array, so sifting touches no handle.
+ * Timers of one deadline fall due together; they are put into the order of their making when they are taken out. */
 #include "loop/timer.h"
 
 #include <errno.h>

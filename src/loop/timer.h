@@ -35,8 +35,8 @@ void fy_timers_note_cancelled(fy_timers *timers);
 /* The earliest deadline of a timer that was not cancelled, or FERRY_FOREVER. */
 int64_t fy_timers_next(fy_timers *timers);
 
-/* Takes the timers of the earliest deadline, if that is due, in the order of their making, linked by `next` and each with
- * the heap's reference; else NULL. */
+/* Takes the timers of the earliest deadline, if that is due, in the order of their making, linked by `next` and each
+ * with the heap's reference; else NULL. */
 ferry_handle *fy_timers_take_due(fy_timers *timers, int64_t now_us);
 
 #endif

@@ -10,8 +10,6 @@
 #include "base/assert.h"
 #include "loop/loop.h"
 
-enum { POSTS_A_TURN_MAX = 512 };
-
 enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 100 };
 
 /* A spin may last as long as a wake-up through the kernel would, and pays only if the last one was worth it. */
@@ -55,23 +53,18 @@ static void take_message(void *arg, fy_message *message) {
     loop->executors.message(loop, message);
 }
 
-static bool take_post(void *arg, fy_entry entry) {
+static bool take_post(void *arg, ferry_callback *callback, void *post_arg, const char *origin, ferry_handle *handle) {
     ferry_loop *loop = arg;
-    if (!loop->posts_left)
-        return false;
-    loop->posts_left--;
-    if (entry.handle) {
-        fy_ready_push_handle(&loop->ready, entry.handle);
+    if (handle) {
+        fy_ready_push_handle(&loop->ready, handle);
         return true;
     }
-    return fy_ready_push(&loop->ready, entry) == 0;
+    return fy_ready_push(&loop->ready, callback, post_arg, origin, NULL) == 0;
 }
 
-/* A flood of posts is taken in portions, one a turn: what is in the cache is run before more is brought in. */
 static void drain_inbox(ferry_loop *loop) {
-    loop->posts_left = POSTS_A_TURN_MAX;
     if (fy_inbox_has_news(&loop->inbox))
-        fy_inbox_drain(&loop->inbox, (fy_inbox_reader){take_message, take_post, loop});
+        fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){take_message, take_post, loop});
 }
 
 /* ---- step 2: the kernel ---- */
@@ -101,9 +94,10 @@ static bool is_poll_due(ferry_loop *loop) {
     return fy_clock_ticks() - loop->now_ticks >= POLL_INTERVAL_US * loop->ticks_per_us;
 }
 
-/* While jobs are out: waits a moment for one to come back before going to the kernel, if the last wait was short. */
+/* While jobs are out: waits a moment for one to come back before going to the kernel, if the last wait was short and
+ * the jobs leave a processor free for that. */
 static bool spin_for_news(ferry_loop *loop, uint64_t began) {
-    if (loop->may_spin && loop->last_gap_us < SPIN_IF_GAP_UNDER_US) {
+    if (loop->jobs_out < loop->cpus && loop->last_gap_us < SPIN_IF_GAP_UNDER_US) {
         uint64_t limit = SPIN_US * loop->ticks_per_us;
         do {
             for (int i = 0; i < SPIN_LOOKS; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hearing of a thread's end: the destructor of a thread-specific value runs after the thread's function has returned, and
- * after whoever wraps that function has let go. */
+/* Hearing of a thread's end: the destructor of a thread-specific value runs after the thread's function has returned,
+ * and after whoever wraps that function has let go. */
 #include <pthread.h>
 #include <stdlib.h>
 

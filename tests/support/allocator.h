@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An allocator for ferry_set_allocator that counts what is alive, and refuses the Nth request, or all from the Nth on. It
- * knows nothing of who asks. Set it before the first loop, in every test that counts. */
+/* An allocator for ferry_set_allocator that counts what is alive, and refuses the Nth request, or all from the Nth on.
+ * It knows nothing of who asks. Set it before the first loop, in every test that counts. */
 #ifndef FERRY_TESTS_SUPPORT_ALLOCATOR_H
 #define FERRY_TESTS_SUPPORT_ALLOCATOR_H
 
