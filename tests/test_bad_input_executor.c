@@ -5,12 +5,12 @@
 #include "support/manual.h"
 
 /* A request that no memory can meet is answered with NULL, as without a sanitizer, not with the end of the program. */
-const char *__asan_default_options(void);
+FY_SANITIZER_HOOK const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "allocator_may_return_null=1";
 }
 
-const char *__tsan_default_options(void);
+FY_SANITIZER_HOOK const char *__tsan_default_options(void);
 const char *__tsan_default_options(void) {
     return "allocator_may_return_null=1";
 }

@@ -33,7 +33,7 @@ typedef struct belongings {
 static bool is_forked;
 
 /* A forked child has none of the threads whose stacks hold what they own, so a leak check there would be wrong. */
-int __lsan_is_turned_off(void);
+FY_SANITIZER_HOOK int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void) {
     return is_forked;
 }

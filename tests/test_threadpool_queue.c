@@ -182,7 +182,8 @@ static ferry_status feed(void *arg, ferry_call *call) {
     if (atomic_load(&self->over))
         return 0;
     ferry_job_options options = {FERRY_JOB_OPTIONS, .function = feed, .arg = self, .priority = self->priority};
-    CHECK_STATUS(ferry_executor_submit_with(self->pool, &options, NULL), 0);
+    ferry_status status = ferry_executor_submit_with(self->pool, &options, NULL);
+    CHECK(status == 0 || (status == FERRY_ESHUTDOWN && atomic_load(&self->over)));
     return 0;
 }
 

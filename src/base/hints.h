@@ -11,10 +11,12 @@ enum { FY_APART_BYTES = 64 };
 #define FY_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define FY_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define FY_PREFETCH(address) __builtin_prefetch(address)
+#define FY_NOINLINE __attribute__((noinline)) /* keeps a rare path's registers off the common one */
 #else
 #define FY_LIKELY(condition) (condition)
 #define FY_UNLIKELY(condition) (condition)
 #define FY_PREFETCH(address) ((void)(address))
+#define FY_NOINLINE
 #endif
 
 #endif

@@ -139,15 +139,18 @@ void fy_bridge_attach(ferry_loop *loop) {
 
 /* ---- submission ---- */
 
+/* The options are NULL, or say more than function and argument. */
 static ferry_status create_async(ferry_loop *loop, const char *origin, ferry_executor *executor,
-                                 const ferry_job_options *options, fy_async_job **ret_self) {
+                                 ferry_function *function, void *arg, const ferry_job_options *options,
+                                 fy_async_job **ret_self) {
     if (FY_UNLIKELY(!loop->executors.message))
         fy_bridge_attach(loop);
     fy_async_job *self = fy_slab_alloc(&loop->jobs);
     if (!self)
         return APR_ENOMEM;
-    ferry_status status = fy_job_init(&self->job, origin, executor, options, FY_JOB_PENDING | FY_JOB_ASYNC);
-    if (status) {
+    fy_job_init(&self->job, origin, executor, function, arg, FY_JOB_PENDING | FY_JOB_ASYNC);
+    ferry_status status = options ? fy_job_add_options(&self->job, options) : 0;
+    if (FY_UNLIKELY(status)) {
         self->future.state = FY_FUTURE_FREE;
         fy_slab_free(&loop->jobs, self);
         return status;
@@ -189,11 +192,11 @@ static ferry_status start_timer(ferry_loop *loop, fy_async_job *self) {
     return status;
 }
 
-static ferry_status submit(const char *origin, ferry_loop *loop, ferry_executor *executor,
-                           const ferry_job_options *options, ferry_future **ret_future) {
+static ferry_status submit(const char *origin, ferry_loop *loop, ferry_executor *executor, ferry_function *function,
+                           void *arg, const ferry_job_options *options, ferry_future **ret_future) {
     fy_async_job *self = NULL;
-    ferry_status status = create_async(loop, origin, executor, options, &self);
-    if (status)
+    ferry_status status = create_async(loop, origin, executor, function, arg, options, &self);
+    if (FY_UNLIKELY(status))
         return status;
     status = start_timer(loop, self);
     if (!status)
@@ -211,38 +214,43 @@ static ferry_status submit(const char *origin, ferry_loop *loop, ferry_executor 
     return 0;
 }
 
-/* Options that were checked already. */
-static ferry_status submit_checked(const char *origin, ferry_loop *loop, ferry_executor *executor,
-                                   const ferry_job_options *options, ferry_future **ret_future) {
-    if (!loop)
-        loop = ferry_running_loop();
-    if (!loop)
+/* Fills in what may be left out. Returns: as ferry_run_in_executor, but nothing about the job. */
+static ferry_status choose(ferry_loop **loop, ferry_executor **executor) {
+    if (!*loop)
+        *loop = ferry_running_loop();
+    if (!*loop)
         return APR_EINVAL;
-    ferry_status status = fy_loop_check(loop);
-    if (!status)
-        status = executor ? fy_executor_check(executor) : fy_default_executor_get(loop, &executor);
-    return status ? status : submit(origin, loop, executor, options, ret_future);
+    ferry_status status = fy_loop_check(*loop);
+    if (FY_UNLIKELY(status))
+        return status;
+    return FY_LIKELY(*executor != NULL) ? fy_executor_check(*executor) : fy_default_executor_get(*loop, executor);
 }
 
 ferry_status ferry_run_in_executor_with_from(const char *origin, ferry_loop *loop_or_null,
                                              ferry_executor *executor_or_null, const ferry_job_options *options,
                                              ferry_future **ret_future) {
     ferry_status status = fy_job_options_check(options);
-    return status ? status : submit_checked(origin, loop_or_null, executor_or_null, options, ret_future);
+    if (!status)
+        status = choose(&loop_or_null, &executor_or_null);
+    if (status)
+        return status;
+    return submit(origin, loop_or_null, executor_or_null, options->function, options->arg, options, ret_future);
 }
 
 ferry_status ferry_run_in_executor_from(const char *origin, ferry_loop *loop_or_null, ferry_executor *executor_or_null,
                                         ferry_function *function, void *arg, ferry_future **ret_future) {
-    if (!function)
+    if (FY_UNLIKELY(!function))
         return APR_EINVAL;
-    return submit_checked(origin, loop_or_null, executor_or_null,
-                          &(ferry_job_options){.function = function, .arg = arg}, ret_future);
+    ferry_status status = choose(&loop_or_null, &executor_or_null);
+    if (FY_UNLIKELY(status))
+        return status;
+    return submit(origin, loop_or_null, executor_or_null, function, arg, NULL, ret_future);
 }
 
 ferry_status fy_async_create_bare(ferry_loop *loop, const char *origin, ferry_job **ret_job,
                                   ferry_future **ret_future) {
     fy_async_job *self = NULL;
-    ferry_status status = create_async(loop, origin, NULL, &(ferry_job_options){FERRY_JOB_OPTIONS}, &self);
+    ferry_status status = create_async(loop, origin, NULL, NULL, NULL, NULL, &self);
     if (status)
         return status;
     *ret_job = &self->job;

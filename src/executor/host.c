@@ -4,17 +4,22 @@
  * A host is made with no initial threads and an idle limit of 0, so one push starts one thread, and the thread ends
  * when its drain returns. APR forgets 48 bytes for every thread that comes and goes, and it can be destroyed safely
  * only when every thread has ended to its last touch. Hence several hosts in the process, few at a time: a host is used
- * for so many threads, and destroyed by the last of them.
+ * for so many threads, and destroyed some time after the last of them: when a thread is started or waited for, or when
+ * the process exits.
  *
- * Two of APR's races are kept away here:
- *   - A new thread allocates from the host's pool before it takes APR's lock. So a host starts one thread at a time:
- *     `starting` holds until the drain runs, and meanwhile another host serves.
+ * Three of APR's traps are kept away from here:
+ *   - A new thread allocates from the host's pool before it takes APR's lock. So a host starts one thread at a time, and
+ *     meanwhile another host serves.
  *   - A thread whose drain has returned looks for another task before it ends, and could run a drain that was pushed
- *     for a new thread, which would then come and go unseen. So a host is used only when the threads that APR counts
- *     are exactly those whose drains have not returned, and no drain returns while its host is starting a thread.
- * With both, every thread runs exactly one drain, and `alive` (threads whose exit hook has not run) is exact.
+ *     for a new thread, which would then come and go unseen. So a host starts a thread only if each of its threads whose
+ *     drain has returned has ended, and no drain returns while its host is starting one.
+ *   - Whoever pushes, cancels or destroys joins the threads that have ended, and nobody else does. So that is done
+ *     without the hosts' lock, which an ending thread needs; only while no thread is between its drain's return and its
+ *     exit hook, for destructors of the user's run there, which may wait for others; and not by a thread that has run
+ *     its hook. A drain that returns has those joined that ended before it, so dead threads do not pile up.
+ * With all this, every thread runs exactly one drain, and `alive` (threads whose exit hook has not run) is exact.
  *
- * All fields belong to the hosts' lock. */
+ * All fields belong to the hosts' lock, but whoever has counted himself in `users` calls APR without it. */
 #include "executor/host.h"
 
 #include <apr_allocator.h>
@@ -34,13 +39,14 @@ struct fy_host {
     size_t started; /* ever */
     size_t running; /* drains that have not returned */
     size_t alive;   /* threads that have not ended */
-    bool starting;
-    bool is_uncertain; /* a thread's end could not be hooked: never destroyed */
+    unsigned users; /* who starts a thread, and the thread itself until its drain runs; or who joins */
+    bool is_uncertain; /* a thread's end could not be hooked: never used again, never destroyed */
 };
 
 static fy_host *hosts;
 static unsigned hosts_generation;
 static bool is_apr_open;
+static _Thread_local bool has_ended; /* this thread has run its exit hook: to join those that ended is to join itself */
 
 /* A pool of its own with an allocator of its own. The threads' pools are its children: they come and go at any time, and
  * APR guards the list of children by the allocator's mutex, if it has one. */
@@ -96,14 +102,52 @@ fail_pool:
     return status;
 }
 
-static void destroy_host(fy_host *host) {
-    fy_host **link = &hosts;
-    while (*link != host)
-        link = &(*link)->next;
-    *link = host->next;
-    apr_thread_pool_destroy(host->threads);
-    destroy_apr_pool(host->pool);
-    fy_free(host);
+/* Destroys hosts whose threads have all ended. Without the lock. */
+static void destroy_hosts(fy_host *host) {
+    while (host) {
+        fy_host *next = host->next;
+        apr_thread_pool_destroy(host->threads);
+        destroy_apr_pool(host->pool);
+        fy_free(host);
+        host = next;
+    }
+}
+
+/* Takes hosts without threads out of the list: with `and_spare` all, else those that have served their time, and all but
+ * one of the others. Under the lock. */
+static fy_host *take_empty(bool and_spare) {
+    fy_host *taken = NULL;
+    bool has_spare = and_spare;
+    for (fy_host **link = &hosts; *link;) {
+        fy_host *host = *link;
+        bool is_empty = !host->alive && !host->users && !host->is_uncertain;
+        if (is_empty && (has_spare || host->started >= THREADS_OF_A_HOST)) {
+            *link = host->next;
+            host->next = taken;
+            taken = host;
+        } else {
+            has_spare |= is_empty;
+            link = &host->next;
+        }
+    }
+    return taken;
+}
+
+/* Whether each of its threads that ends has run its exit hook; while somebody uses the host no other drain returns. */
+static bool is_settled(const fy_host *host) {
+    return !host->users && !host->is_uncertain && host->alive == host->running;
+}
+
+/* Has APR join the threads that have ended, if that is safe now; no task has this owner. Under the lock, which is given
+ * up meanwhile. */
+static void join_ended(fy_host *host) {
+    if (!is_settled(host))
+        return;
+    host->users = 1;
+    fy_mutex_unlock(fy_hosts_lock());
+    apr_thread_pool_tasks_cancel(host->threads, host);
+    fy_mutex_lock(fy_hosts_lock());
+    host->users = 0;
 }
 
 /* A child made by fork leaves its parent's hosts alone. */
@@ -120,8 +164,7 @@ static ferry_status open_apr(void) {
 }
 
 static bool can_start(const fy_host *host) {
-    return !host->starting && host->started < THREADS_OF_A_HOST &&
-           apr_thread_pool_threads_count(host->threads) == host->running;
+    return is_settled(host) && host->started < THREADS_OF_A_HOST;
 }
 
 static ferry_status find_host(fy_host **ret_host) {
@@ -136,35 +179,24 @@ static ferry_status find_host(fy_host **ret_host) {
     return create_host(ret_host);
 }
 
-/* One host without threads is kept for the next start. */
-static bool is_spare(const fy_host *host) {
-    if (host->started >= THREADS_OF_A_HOST)
-        return true;
-    for (const fy_host *other = hosts; other; other = other->next)
-        if (other != host && !other->alive && other->started < THREADS_OF_A_HOST)
-            return true;
-    return false;
-}
-
 static void thread_has_ended(void *arg) {
     fy_drain *drain = arg;
+    has_ended = true;
     fy_mutex_lock(fy_hosts_lock());
-    fy_host *host = drain->host;
-    host->alive--;
-    if (!host->alive && !host->is_uncertain && is_spare(host))
-        destroy_host(host);
+    drain->host->alive--;
     fy_mutex_unlock(fy_hosts_lock());
     drain->gone(drain);
 }
 
-/* A thread that is being started takes its task within a moment. */
+/* Who uses the host is done with it within a moment. */
 static void note_returned(fy_host *host) {
     fy_mutex_lock(fy_hosts_lock());
-    while (host->starting) {
+    while (host->users) {
         fy_mutex_unlock(fy_hosts_lock());
         fy_thread_yield();
         fy_mutex_lock(fy_hosts_lock());
     }
+    join_ended(host);
     host->running--;
     fy_mutex_unlock(fy_hosts_lock());
 }
@@ -175,7 +207,7 @@ static void *APR_THREAD_FUNC run_drain(apr_thread_t *thread, void *arg) {
     fy_host *host = drain->host;
     bool is_hooked = fy_thread_at_exit(thread_has_ended, drain) == 0;
     fy_mutex_lock(fy_hosts_lock());
-    host->starting = false;
+    host->users--;
     host->is_uncertain |= !is_hooked;
     fy_mutex_unlock(fy_hosts_lock());
     drain->run(drain);
@@ -185,26 +217,70 @@ static void *APR_THREAD_FUNC run_drain(apr_thread_t *thread, void *arg) {
     return NULL;
 }
 
+/* ---- starting ---- */
+
+static void begin_start(fy_host *host, fy_drain *drain) {
+    drain->host = host;
+    host->users = 2;
+    host->started++;
+    host->running++;
+    host->alive++;
+}
+
+/* A failed push has queued its task all the same; it must not run later. */
+static ferry_status push(fy_host *host, fy_drain *drain) {
+    ferry_status status =
+        apr_thread_pool_push(host->threads, run_drain, drain, APR_THREAD_TASK_PRIORITY_NORMAL, drain);
+    if (status)
+        apr_thread_pool_tasks_cancel(host->threads, drain);
+    fy_mutex_lock(fy_hosts_lock());
+    host->users--;
+    if (status) {
+        host->users--;
+        host->running--;
+        host->alive--;
+    }
+    fy_mutex_unlock(fy_hosts_lock());
+    return status ? FERRY_ENOTHREAD : 0;
+}
+
 ferry_status fy_host_start(fy_drain *drain) {
+    if (has_ended)
+        return FERRY_ENOTHREAD;
     fy_host *host = NULL;
     fy_mutex_lock(fy_hosts_lock());
     ferry_status status = find_host(&host);
-    if (!status) {
-        drain->host = host;
-        host->starting = true;
-        host->started++;
-        host->running++;
-        host->alive++;
-        status = apr_thread_pool_push(host->threads, run_drain, drain, APR_THREAD_TASK_PRIORITY_NORMAL, drain);
-        if (status) {
-            /* A failed push has queued its task all the same; it must not run later. */
-            apr_thread_pool_tasks_cancel(host->threads, drain);
-            host->starting = false;
-            host->running--;
-            host->alive--;
-            status = FERRY_ENOTHREAD;
-        }
+    if (!status)
+        begin_start(host, drain);
+    fy_host *spent = take_empty(false);
+    fy_mutex_unlock(fy_hosts_lock());
+    if (!status)
+        status = push(host, drain);
+    destroy_hosts(spent);
+    return status;
+}
+
+/* ---- after threads have ended ---- */
+
+void fy_hosts_tidy(void) {
+    fy_host *spent = NULL;
+    if (has_ended)
+        return;
+    fy_mutex_lock(fy_hosts_lock());
+    if (hosts_generation == fy_fork_generation()) {
+        for (fy_host *host = hosts; host; host = host->next)
+            join_ended(host);
+        spent = take_empty(false);
     }
     fy_mutex_unlock(fy_hosts_lock());
-    return status;
+    destroy_hosts(spent);
+}
+
+void fy_hosts_end(void) {
+    fy_host *empty = NULL;
+    fy_mutex_lock(fy_hosts_lock());
+    if (hosts_generation == fy_fork_generation())
+        empty = take_empty(true);
+    fy_mutex_unlock(fy_hosts_lock());
+    destroy_hosts(empty);
 }

@@ -19,4 +19,11 @@ typedef struct fy_drain {
  * Thread: any. */
 ferry_status fy_host_start(fy_drain *drain);
 
+/* Waits, as far as it can, until the threads that have ended are gone for good, and gives back what they have used.
+ * Thread: any. */
+void fy_hosts_tidy(void);
+
+/* The process exits: the hosts without threads are destroyed. Thread: any. */
+void fy_hosts_end(void);
+
 #endif

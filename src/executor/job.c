@@ -44,16 +44,7 @@ static ferry_status create_extra(ferry_job *job, const ferry_job_options *option
     return 0;
 }
 
-ferry_status fy_job_init(ferry_job *job, const char *origin, ferry_executor *executor, const ferry_job_options *options,
-                         uint32_t state) {
-    job->watchers = NULL;
-    job->function = options->function;
-    job->arg = options->arg;
-    job->extra = NULL;
-    job->executor = executor;
-    job->origin = origin;
-    atomic_init(&job->state, state);
-    atomic_init(&job->refs, 2);
+ferry_status fy_job_add_options(ferry_job *job, const ferry_job_options *options) {
     bool is_simple = !options->arg_size && !options->arg_free && !options->priority && !options->timeout_us &&
                      !options->name;
     return is_simple ? 0 : create_extra(job, options);
@@ -69,7 +60,8 @@ ferry_status fy_job_create_plain(const char *origin, ferry_executor *executor, c
     if (!plain)
         return APR_ENOMEM;
     plain->outcome = (fy_outcome){.kind = FY_VALUE_NONE};
-    ferry_status status = fy_job_init(&plain->job, origin, executor, options, FY_JOB_PENDING);
+    fy_job_init(&plain->job, origin, executor, options->function, options->arg, FY_JOB_PENDING);
+    ferry_status status = fy_job_add_options(&plain->job, options);
     if (status) {
         fy_free(plain);
         return status;

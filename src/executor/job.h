@@ -110,11 +110,24 @@ static inline int fy_job_priority(const ferry_job *job) {
 /* Whether the options make sense. Returns: 0, APR_EINVAL. */
 ferry_status fy_job_options_check(const ferry_job_options *options);
 
-/* Fills the shared part, copies the argument if it is to be copied. Returns: 0, APR_ENOMEM. */
-ferry_status fy_job_init(ferry_job *job, const char *origin, ferry_executor *executor, const ferry_job_options *options,
-                         uint32_t state);
+/* Fills the shared part. */
+static inline void fy_job_init(ferry_job *job, const char *origin, ferry_executor *executor, ferry_function *function,
+                               void *arg, uint32_t state) {
+    job->watchers = NULL;
+    job->function = function;
+    job->arg = arg;
+    job->extra = NULL;
+    job->executor = executor;
+    job->origin = origin;
+    atomic_init(&job->state, state);
+    atomic_init(&job->refs, 2);
+}
 
-/* Gives back what init took, without calling the argument's destructor: the submission was refused. */
+/* Adds what the options ask for beyond function and argument; copies the argument if it is to be copied.
+ * Returns: 0, APR_ENOMEM. */
+ferry_status fy_job_add_options(ferry_job *job, const ferry_job_options *options);
+
+/* Gives back what that took, without calling the argument's destructor: the submission was refused. */
 void fy_job_fini_refused(ferry_job *job);
 
 /* A plain job with two references: the caller's and the executor's. Returns: 0, APR_ENOMEM. */

@@ -16,21 +16,22 @@ bool fy_process_is_exiting(void) {
     return atomic_load_explicit(&is_exiting, memory_order_relaxed);
 }
 
-/* The first pool of this process, with a holder more, or NULL. One whose last holder is just leaving is passed over. */
+/* Whoever starts a thread holds its pool, and so does the thread, until it does not count as alive any more. */
+static bool hold_if_threads(fy_pool *pool) {
+    fy_mutex_lock(&pool->lock);
+    bool has_threads = pool->threads_alive;
+    if (has_threads)
+        atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+    fy_mutex_unlock(&pool->lock);
+    return has_threads;
+}
+
+/* The first pool of this process that has threads, with a holder more, or NULL. */
 static fy_pool *hold_first(void) {
     fy_mutex_lock(fy_pools_lock());
     fy_pool *pool = pools;
-    while (pool) {
-        size_t holders = atomic_load(&pool->holders);
-        while (holders && !atomic_compare_exchange_weak(&pool->holders, &holders, holders + 1))
-            ;
-        if (holders && pool->threads_alive)
-            break;
-        fy_pool *next = pool->next_pool;
-        if (holders)
-            atomic_fetch_sub(&pool->holders, 1);
-        pool = next;
-    }
+    while (pool && !hold_if_threads(pool))
+        pool = pool->next_pool;
     fy_mutex_unlock(fy_pools_lock());
     return pool;
 }
@@ -45,6 +46,7 @@ static void finish_pools(void) {
         fy_pool_wait_gone(pool, FERRY_FOREVER);
         fy_pool_release(pool);
     }
+    fy_hosts_end();
 }
 
 ferry_status fy_pool_register(fy_pool *pool) {

@@ -154,14 +154,34 @@ static void destroy(ferry_executor *executor) {
 
 /* ---- submitting ---- */
 
-static void flush_stage(fy_turn_hook *hook) {
-    fy_pool *pool = FY_CONTAINER(hook, fy_pool, stage_hook);
+static void flush(fy_pool *pool) {
     fy_mutex_lock(&pool->lock);
     fy_pool_move_stage(pool);
     fy_wake wake = fy_pool_choose_wake(pool);
     fy_mutex_unlock(&pool->lock);
     (void)fy_pool_wake(pool, wake); /* if there is no worker at all, the jobs end with that status */
+}
+
+static void flush_stage(fy_turn_hook *hook) {
+    fy_pool *pool = FY_CONTAINER(hook, fy_pool, stage_hook);
+    flush(pool);
     fy_pool_release(pool);
+}
+
+/* In a turn nothing more is to be done, for its end will flush the stage. */
+static void flush_at_turn_end(fy_pool *pool, ferry_loop *loop) {
+    if (pool->stage_hook.linked)
+        return;
+    atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+    fy_loop_at_turn_end(loop, &pool->stage_hook);
+}
+
+/* Outside of one, either a worker that is about to sleep sees the job, or this thread sees that it is needed: both first
+ * write, then fence, then look. */
+static void flush_if_hungry(fy_pool *pool) {
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&pool->hungry, memory_order_relaxed))
+        flush(pool);
 }
 
 /* The quick way of a loop that submits while all workers are busy: no lock. */
@@ -169,20 +189,21 @@ static bool try_stage(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     if (atomic_load_explicit(&pool->stage_loop, memory_order_relaxed) != loop ||
         atomic_load_explicit(&pool->hungry, memory_order_relaxed) ||
         !atomic_load_explicit(&pool->stage_open, memory_order_relaxed) ||
-        !atomic_load_explicit(&pool->accepting, memory_order_relaxed) || !loop->in_turn || fy_job_priority(job))
+        !atomic_load_explicit(&pool->accepting, memory_order_relaxed) || fy_job_priority(job))
         return false;
     uint32_t tail = atomic_load_explicit(&pool->stage_tail, memory_order_relaxed);
     uint32_t head = atomic_load_explicit(&pool->stage_head, memory_order_acquire);
     if (tail - head == FY_STAGE)
         return false;
-    if (!pool->stage_hook.linked) {
+    if (tail == head)
         pool->stage_ticks = fy_clock_ticks();
-        atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
-        fy_loop_at_turn_end(loop, &pool->stage_hook);
-    }
     job->submitted_ticks = pool->stage_ticks;
     pool->stage[tail % FY_STAGE] = job;
     atomic_store_explicit(&pool->stage_tail, tail + 1, memory_order_release);
+    if (loop->in_turn)
+        flush_at_turn_end(pool, loop);
+    else
+        flush_if_hungry(pool);
     return true;
 }
 

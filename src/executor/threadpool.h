@@ -7,7 +7,7 @@
  * under it, and only taking from the queue is lock-free, so the queue needs no stronger order than acquire and release.
  *
  *   queue           put: lock. take: any worker
- *   stage           jobs that one loop submitted in its current turn. put: that loop's thread, no lock. move to the
+ *   stage           jobs that one loop has submitted lately. put: that loop's thread, no lock. move to the
  *                   queue: lock, by anyone, and always before anything else is put, so the order is kept
  *   idle, searching, workers, closed, broken    lock
  *   hungry          written under lock; read by anyone as a hint: a submission should go to the lock at once

@@ -51,5 +51,8 @@ ferry_status fy_pool_shutdown(ferry_executor *executor, bool wait, bool cancel_f
     fy_worker_view *worker = fy_frame_worker_view();
     if (worker && worker->executor == executor)
         return FERRY_EDEADLK;
-    return fy_pool_wait_gone(pool, fy_deadline_after(timeout_us)) ? 0 : FERRY_ETIMEDOUT;
+    if (!fy_pool_wait_gone(pool, fy_deadline_after(timeout_us)))
+        return FERRY_ETIMEDOUT;
+    fy_hosts_tidy();
+    return 0;
 }

@@ -158,6 +158,13 @@ static bool sleep_idle(fy_worker *worker) {
     fy_pool_publish(pool);
     int64_t deadline_us = fy_deadline_after(pool->idle_timeout_us);
     bool in_time = true;
+    /* Who stages a job now sees that this worker is idle, or the job was staged before and is seen here. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (has_work(pool)) {
+        fy_pool_unlink_idle(pool, worker);
+        fy_pool_publish(pool);
+        return true;
+    }
     while (worker->is_idle && in_time) {
         fy_mutex_unlock(&pool->lock);
         in_time = fy_park(&worker->parker, deadline_us) || fy_clock_left(deadline_us) > 0;

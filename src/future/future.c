@@ -31,8 +31,17 @@ static const fy_future_class *class_of(const ferry_future *future) {
 /* ---- life ---- */
 
 void fy_future_init(ferry_future *future, ferry_loop *loop, int kind, const char *origin) {
-    *future = (ferry_future){
-        .loop = loop, .refs = 1, .state = FY_FUTURE_PENDING, .kind = (uint8_t)kind, .origin = origin};
+    future->outcome.kind = FY_VALUE_NONE;
+    future->outcome.status = 0;
+    future->loop = loop;
+    future->refs = 1;
+    future->state = FY_FUTURE_PENDING;
+    future->kind = (uint8_t)kind;
+    future->looked_at = false;
+    future->is_marked = false;
+    future->in_flight = false;
+    future->callbacks = NULL;
+    future->origin = origin;
 }
 
 static ferry_status create(ferry_loop *loop, int kind, const char *origin, ferry_future **ret_future) {
@@ -78,7 +87,7 @@ static void drop_callbacks(ferry_handle *handle) {
     }
 }
 
-static void destroy(ferry_future *future) {
+FY_NOINLINE static void destroy(ferry_future *future) {
     if (future->state == FY_FUTURE_PENDING)
         drop_callbacks(future->callbacks);
     else if (future->state == FY_FUTURE_CANCELLED)
@@ -97,7 +106,7 @@ static void destroy(ferry_future *future) {
 }
 
 /* Nobody holds it, but its job is still out: the job's delivery will end it, run its callbacks and free it. */
-static void abandon(ferry_future *future) {
+FY_NOINLINE static void abandon(ferry_future *future) {
     if (future->state == FY_FUTURE_CANCELLED) {
         fy_free(future->cancel_error);
         future->cancel_error = NULL;

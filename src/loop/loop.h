@@ -70,6 +70,7 @@ struct ferry_loop {
     uint32_t wakes_seen;    /* of the inbox's, by the kernel's word */
     uint32_t turns_unpolled;
     uint32_t callbacks_unlooked;
+    uint32_t timers_due;    /* in the last turn that looked for them */
     int64_t last_gap_us;    /* how long the last wait for a message took */
     size_t files;           /* attached to the backend */
 

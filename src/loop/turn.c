@@ -12,6 +12,9 @@
 
 enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 100 };
 
+/* How late a timer may be made at most so that it is run together with others. */
+enum { TIMERS_GATHERED_US = 40 };
+
 /* A spin may last as long as a wake-up through the kernel would, and pays only if the last one was worth it. */
 enum { SPIN_US = 17, SPIN_IF_GAP_UNDER_US = 100, SPIN_LOOKS = 8 };
 
@@ -111,8 +114,16 @@ static bool spin_for_news(ferry_loop *loop, uint64_t began) {
     return fy_inbox_has_news(&loop->inbox);
 }
 
-static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
+/* When the next timer wants the loop awake. Where several timers came due at once in the last turn they are dense, and a
+ * few more are gathered: waking up for each would cost more than running it. */
+static int64_t next_timer(ferry_loop *loop) {
     int64_t next_us = fy_timers_next(&loop->timers);
+    int64_t earliest_us = loop->now_us + TIMERS_GATHERED_US;
+    return loop->timers_due > 1 && next_us < earliest_us ? earliest_us : next_us;
+}
+
+static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
+    int64_t next_us = next_timer(loop);
     if (!fy_inbox_arm(&loop->inbox))
         return 0;
     ferry_status status = ask_kernel(loop, next_us < deadline_us ? next_us : deadline_us, done);
@@ -141,6 +152,7 @@ static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *
 
 static void queue_timers(ferry_loop *loop, ferry_handle *handle) {
     while (handle) {
+        loop->timers_due++;
         ferry_handle *next = handle->next;
         handle->place = FY_HANDLE_QUEUED;
         fy_ready_push_handle(&loop->ready, handle);
@@ -149,6 +161,7 @@ static void queue_timers(ferry_loop *loop, ferry_handle *handle) {
 }
 
 static void take_due_timers(ferry_loop *loop) {
+    loop->timers_due = 0;
     for (ferry_handle *first; (first = fy_timers_take_due(&loop->timers, loop->now_us));)
         queue_timers(loop, first);
 }
