@@ -22,8 +22,9 @@ typedef struct ferry_job_options {
     ferry_free *arg_free;       /* called once with the argument (the copy, if one was made), however the job ends:
                                  * on the loop's thread if a loop submitted it, else where it ended */
     int priority;               /* FERRY_PRIORITY_...: 0 is normal */
-    int64_t timeout_us;         /* 0: none. From the submission: a job that has not started by then never does and ends with
-                                 * FERRY_ETIMEDOUT; a running one sees ferry_call_is_cancelled; a future ends at once */
+    int64_t timeout_us;         /* 0: none. From the submission: a job that has not started by then never does and ends
+                                 * with FERRY_ETIMEDOUT; a running one sees ferry_call_is_cancelled; a future ends at
+                                 * once */
     const char *name;           /* shown instead of the origin where running jobs are named; not copied; may be NULL */
 } ferry_job_options;
 
@@ -148,8 +149,10 @@ typedef struct ferry_executor_stats {
     uint64_t failed;            /* of these, with an error */
     uint64_t cancelled;         /* never ran: cancelled, dropped or timed out */
     uint64_t rejected;          /* submissions refused: full, shut down, broken */
-    uint64_t queue_wait[FERRY_HISTOGRAM_BUCKETS]; /* jobs by time from submission to start: bucket b holds [2^(b-1), 2^b) µs, */
-    uint64_t run_time[FERRY_HISTOGRAM_BUCKETS];   /* and by time running; bucket 0 is below 1 µs */
+    /* Jobs by time from submission to start, and by time running: bucket b holds [2^(b-1), 2^b) µs, bucket 0 what is
+     * below 1 µs. */
+    uint64_t queue_wait[FERRY_HISTOGRAM_BUCKETS];
+    uint64_t run_time[FERRY_HISTOGRAM_BUCKETS];
 } ferry_executor_stats;
 
 /* Counts, each exact, taken one after the other. An executor without statistics leaves zeros.
@@ -163,15 +166,16 @@ FERRY_API size_t ferry_executor_describe(ferry_executor *executor, char *buffer,
 /* ---- the thread pool ---- */
 
 typedef enum {
-    FERRY_QUEUE_REJECT,     /* a submission to a full queue is refused with FERRY_EFULL */
-    FERRY_QUEUE_WAIT        /* it waits for space; on a running loop's thread and in the pool's own workers it is refused */
+    FERRY_QUEUE_REJECT, /* a submission to a full queue is refused with FERRY_EFULL */
+    FERRY_QUEUE_WAIT    /* it waits for space; on a running loop's thread and in the pool's own workers it is refused */
 } ferry_queue_policy;
 
 typedef struct ferry_thread_pool_options {
     size_t size;                    /* of this struct; FERRY_THREAD_POOL_OPTIONS sets it */
     size_t max_workers;             /* 0: min(32, usable CPUs + 4), by affinity and cgroup quota */
     const char *thread_name_prefix; /* copied; NULL: "ferry-N". A worker's name is prefix_number */
-    ferry_status (*initializer)(void *arg); /* run by each worker before its first job; one that fails breaks the pool */
+    /* run by each worker before its first job; one that fails breaks the pool */
+    ferry_status (*initializer)(void *arg);
     void *initializer_arg;
     size_t max_queue;               /* jobs that wait at most; 0: no bound */
     ferry_queue_policy queue_policy;
@@ -243,6 +247,10 @@ FERRY_API ferry_status ferry_executor_create(const ferry_executor_class *executo
  *          pool is shut down), FERRY_EWRONGTHREAD.
  * Thread:  loop. */
 FERRY_API ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_executor *executor);
+
+/* The default executor as it is now (borrowed), or NULL while no job has asked for it and none was set, and after it was
+ * shut down by closing the loop. Thread: loop. */
+FERRY_API ferry_executor *ferry_loop_default_executor(const ferry_loop *loop);
 
 /* Shuts the default executor down without blocking the loop (`loop.shutdown_default_executor`): the future is done when
  * its workers have ended; after timeout_us it is done with FERRY_ETIMEDOUT, a report to the exception handler names

@@ -37,7 +37,7 @@ typedef struct ferry_loop_options {
  * Thread: any. */
 FERRY_API void ferry_loop_options_init(ferry_loop_options *options);
 
-/* Makes a loop (`asyncio.new_event_loop`).
+/* Makes a loop (`asyncio.new_event_loop`); NULL options are the defaults.
  *
  * Owns:    *ret_loop is one reference: ferry_loop_close it, then ferry_loop_unref it.
  * Returns: 0, APR_EINVAL (options of an unknown size; an unknown backend: see ferry_backend_names), APR_ENOMEM, or what
@@ -150,7 +150,8 @@ FERRY_API ferry_status ferry_call_soon_threadsafe_from(const char *origin, ferry
 FERRY_API ferry_status ferry_call_later_from(const char *origin, ferry_loop *loop, int64_t delay_us,
                                              ferry_callback *callback, void *arg, ferry_handle **ret_handle);
 
-/* The same with an absolute time on the loop's clock (`loop.call_at`). */
+/* The same with an absolute time on the loop's clock (`loop.call_at`).
+ * Thread: loop. */
 #define ferry_call_at(loop, when_us, callback, arg, ret_handle) \
     ferry_call_at_from(FERRY_HERE, loop, when_us, callback, arg, ret_handle)
 FERRY_API ferry_status ferry_call_at_from(const char *origin, ferry_loop *loop, int64_t when_us,

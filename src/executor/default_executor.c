@@ -38,14 +38,17 @@ ferry_status fy_default_executor_get(ferry_loop *loop, ferry_executor **ret_exec
     return 0;
 }
 
+ferry_executor *ferry_loop_default_executor(const ferry_loop *loop) {
+    return loop ? loop->executors.default_executor : NULL;
+}
+
 ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_executor *executor) {
     if (!loop || !executor || executor->ops != &fy_thread_pool_ops)
         return APR_EINVAL;
     ferry_status status = fy_loop_check(loop);
     if (!status)
         status = fy_executor_check(executor);
-    bool accepts = !status && atomic_load_explicit(&fy_pool_of(executor)->accepting, memory_order_relaxed);
-    if (!status && (loop->executors.shut_down || !accepts))
+    if (!status && (loop->executors.shut_down || !fy_pool_accepts(fy_pool_of(executor))))
         status = FERRY_ESHUTDOWN;
     if (status)
         return status;
@@ -73,9 +76,7 @@ static void report_timeout(ferry_loop *loop, const char *message, const char *or
 static ferry_status give_up(void *arg) {
     time_limit *self = arg;
     fy_pool *pool = self->pool;
-    fy_mutex_lock(&pool->lock);
-    fy_wish *wish = fy_wish_unlink(&pool->end_wishes, self->job);
-    fy_mutex_unlock(&pool->lock);
+    fy_wish *wish = fy_pool_unwish_end(pool, self->job);
     if (!wish)
         return 0; /* the last thread has just taken it */
     ferry_job *job = self->job;
@@ -124,7 +125,7 @@ static ferry_status start_limit(const char *origin, ferry_loop *loop, int64_t ti
     if (status)
         goto fail_callback;
     fy_loop_at_close(loop, &self->close_hook);
-    atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+    fy_pool_hold(pool);
     return 0;
 
 fail_callback:

@@ -21,7 +21,7 @@ static bool hold_if_threads(fy_pool *pool) {
     fy_mutex_lock(&pool->lock);
     bool has_threads = pool->threads_alive;
     if (has_threads)
-        atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+        fy_pool_hold(pool);
     fy_mutex_unlock(&pool->lock);
     return has_threads;
 }

@@ -172,7 +172,7 @@ static void flush_stage(fy_turn_hook *hook) {
 static void flush_at_turn_end(fy_pool *pool, ferry_loop *loop) {
     if (pool->stage_hook.linked)
         return;
-    atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+    fy_pool_hold(pool);
     fy_loop_at_turn_end(loop, &pool->stage_hook);
 }
 
@@ -189,7 +189,7 @@ static bool try_stage(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     if (atomic_load_explicit(&pool->stage_loop, memory_order_relaxed) != loop ||
         atomic_load_explicit(&pool->hungry, memory_order_relaxed) ||
         !atomic_load_explicit(&pool->stage_open, memory_order_relaxed) ||
-        !atomic_load_explicit(&pool->accepting, memory_order_relaxed) || fy_job_priority(job))
+        !fy_pool_accepts(pool) || fy_job_priority(job))
         return false;
     uint32_t tail = atomic_load_explicit(&pool->stage_tail, memory_order_relaxed);
     uint32_t head = atomic_load_explicit(&pool->stage_head, memory_order_acquire);

@@ -23,7 +23,7 @@
  * it cannot fail.
  *
  * References: `holders` counts one for the users together (executor.refs), one for each thread until its exit hook has
- * run, and one while the stage's hook is linked to a loop. */
+ * run, one while the stage's hook is linked to a loop, and one for whoever else waits for the pool's end. */
 #ifndef FERRY_EXECUTOR_THREADPOOL_H
 #define FERRY_EXECUTOR_THREADPOOL_H
 
@@ -127,6 +127,16 @@ static inline fy_pool *fy_pool_of(ferry_executor *executor) {
     return FY_CONTAINER(executor, fy_pool, base);
 }
 
+/* Whether submissions are not refused: a hint, which may be outdated at once. */
+static inline bool fy_pool_accepts(const fy_pool *pool) {
+    return atomic_load_explicit(&pool->accepting, memory_order_relaxed);
+}
+
+/* One holder more, by somebody who knows of one. */
+static inline void fy_pool_hold(fy_pool *pool) {
+    atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+}
+
 /* One holder less; the last one frees the pool. */
 void fy_pool_release(fy_pool *pool);
 
@@ -181,14 +191,14 @@ void fy_pool_note_space(fy_pool *pool);
 /* Returns: 0, APR_ENOMEM. */
 ferry_status fy_wish_create(ferry_loop *loop, const char *origin, fy_wish **ret_wish, ferry_future **ret_future);
 
-/* Takes the wish with this job out of a list, or NULL if it is not there. Under the pool's lock. */
-fy_wish *fy_wish_unlink(fy_wish **list, const ferry_job *job);
-
 /* Grants all of a list that was taken off the pool. Without the lock. */
 void fy_wishes_grant(fy_wish *wishes);
 
 /* Grants the wish when no thread of the pool is alive; at once if that is so. */
 void fy_pool_wish_end(fy_pool *pool, fy_wish *wish);
+
+/* Takes the wish with this job back; NULL: it is being granted. */
+fy_wish *fy_pool_unwish_end(fy_pool *pool, const ferry_job *job);
 
 /* ---- threadpool_shutdown.c ---- */
 ferry_status fy_pool_shutdown(ferry_executor *executor, bool wait, bool cancel_futures, int64_t timeout_us);

@@ -41,26 +41,21 @@ ferry_status ferry_executor_wait_for_space_from(const char *origin, ferry_loop *
     if (status)
         return status;
     fy_pool *pool = fy_pool_of(executor);
-    if (!atomic_load_explicit(&pool->accepting, memory_order_relaxed))
+    if (!fy_pool_accepts(pool))
         return FERRY_ESHUTDOWN;
     fy_wish *wish = NULL;
     status = fy_wish_create(loop, origin, &wish, ret_future);
     if (status)
         return status;
+    if (!pool->max_queue) {
+        fy_wishes_grant(wish);
+        return 0;
+    }
     fy_mutex_lock(&pool->lock);
     atomic_fetch_add(&pool->space_waiters, 1);
     wish->next = pool->space_wishes;
     pool->space_wishes = wish;
-    bool is_bounded = pool->max_queue;
     fy_mutex_unlock(&pool->lock);
-    if (is_bounded) {
-        fy_pool_note_space(pool);
-        return 0;
-    }
-    fy_mutex_lock(&pool->lock);
-    wish = pool->space_wishes;
-    pool->space_wishes = NULL;
-    fy_mutex_unlock(&pool->lock);
-    fy_wishes_grant(wish);
+    fy_pool_note_space(pool);
     return 0;
 }

@@ -148,7 +148,7 @@ static ferry_status start_worker(fy_pool *pool) {
         return status;
     }
     link_worker(pool, worker);
-    atomic_fetch_add_explicit(&pool->holders, 1, memory_order_relaxed);
+    fy_pool_hold(pool);
     status = fy_host_start(&worker->drain);
     if (status) {
         withdraw_worker(pool, worker, status);

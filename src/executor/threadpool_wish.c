@@ -22,15 +22,6 @@ ferry_status fy_wish_create(ferry_loop *loop, const char *origin, fy_wish **ret_
     return 0;
 }
 
-fy_wish *fy_wish_unlink(fy_wish **list, const ferry_job *job) {
-    while (*list && (*list)->job != job)
-        list = &(*list)->next;
-    fy_wish *wish = *list;
-    if (wish)
-        *list = wish->next;
-    return wish;
-}
-
 void fy_wishes_grant(fy_wish *wishes) {
     while (wishes) {
         fy_wish *next = wishes->next;
@@ -50,4 +41,16 @@ void fy_pool_wish_end(fy_pool *pool, fy_wish *wish) {
     fy_mutex_unlock(&pool->lock);
     if (is_over)
         fy_wishes_grant(wish);
+}
+
+fy_wish *fy_pool_unwish_end(fy_pool *pool, const ferry_job *job) {
+    fy_mutex_lock(&pool->lock);
+    fy_wish **link = &pool->end_wishes;
+    while (*link && (*link)->job != job)
+        link = &(*link)->next;
+    fy_wish *wish = *link;
+    if (wish)
+        *link = wish->next;
+    fy_mutex_unlock(&pool->lock);
+    return wish;
 }

@@ -10,7 +10,7 @@
 #ifndef FERRY_LOOP_HANDLE_H
 #define FERRY_LOOP_HANDLE_H
 
-#include "ferry/future.h"
+#include "ferry/loop.h"
 
 enum { FY_HANDLE_FREE, FY_HANDLE_SOON, FY_HANDLE_TIMER, FY_HANDLE_DONE, FY_HANDLE_THREADSAFE };
 
@@ -26,7 +26,7 @@ struct ferry_handle {
     };
     union {
         ferry_callback *callback;
-        ferry_done_callback *done_callback; /* DONE */
+        ferry_status (*done_callback)(ferry_future *future, void *arg); /* DONE; ferry_done_callback of the floor above */
     };
     void *arg;
     const char *origin;

@@ -19,11 +19,7 @@ void ferry_loop_options_init(ferry_loop_options *options) {
 }
 
 const char *const *ferry_backend_names(void) {
-    enum { BACKENDS_MAX = 8 };
-    static const char *names[BACKENDS_MAX + 1];
-    for (size_t i = 0; i < BACKENDS_MAX && fy_backends[i]; i++)
-        names[i] = fy_backends[i]->name;
-    return names;
+    return fy_backend_names;
 }
 
 static const fy_backend_class *find_backend(const char *name) {
@@ -134,13 +130,13 @@ static void hand_on_message(void *arg, fy_message *message) {
     loop->executors.message(loop, message);
 }
 
-/* What was posted is dropped with what is ready, and reported with it. */
+/* What was posted is dropped with what is ready, and reported with it; without memory for it there is one report less. */
 static bool keep_post(void *arg, ferry_callback *callback, void *post_arg, const char *origin, ferry_handle *handle) {
     ferry_loop *loop = arg;
     if (handle)
         fy_ready_push_handle(&loop->ready, handle);
     else
-        (void)fy_ready_push(&loop->ready, callback, post_arg, origin, NULL); /* without memory for it there is one report less */
+        (void)fy_ready_push(&loop->ready, callback, post_arg, origin, NULL);
     return true;
 }
 

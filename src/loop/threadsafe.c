@@ -127,7 +127,9 @@ void fy_threadsafe_cancel(ferry_handle *handle) {
     unsigned state = QUEUED;
     if (atomic_compare_exchange_strong(&self->state, &state, CANCELLED))
         return;
-    if (state == RUNNING && !atomic_compare_exchange_strong(&self->state, &state, RUNNING | REQUESTED) && state == ENDED)
+    if (state == RUNNING)
+        atomic_compare_exchange_strong(&self->state, &state, RUNNING | REQUESTED);
+    if (state == ENDED)
         return;
     /* In a child made by fork the callback's thread may not exist, and would not end it here. */
     if (ferry_running_loop() == handle->loop || handle->loop->fork_generation != fy_fork_generation())

@@ -124,6 +124,8 @@ static int64_t next_timer(ferry_loop *loop) {
 
 static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
     int64_t next_us = next_timer(loop);
+    loop->turns_unpolled = 0;
+    loop->callbacks_unlooked = 0;
     if (!fy_inbox_arm(&loop->inbox))
         return 0;
     ferry_status status = ask_kernel(loop, next_us < deadline_us ? next_us : deadline_us, done);
@@ -133,14 +135,14 @@ static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_lis
 
 static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
     ferry_status status = 0;
-    loop->turns_unpolled = 0;
-    loop->callbacks_unlooked = 0;
     if (!loop->jobs_out) {
         status = wait_in_kernel(loop, deadline_us, done);
     } else {
         uint64_t began = fy_clock_ticks();
         if (!spin_for_news(loop, began))
             status = wait_in_kernel(loop, deadline_us, done);
+        else if (began - loop->now_ticks >= POLL_INTERVAL_US * loop->ticks_per_us)
+            status = poll_now(loop, done);
         loop->last_gap_us = (int64_t)((fy_clock_ticks() - began) / loop->ticks_per_us);
     }
     /* What has ended the wait is most often in the inbox. */

@@ -129,6 +129,9 @@ struct fy_backend {
 /* The backends built in, best first, ended by NULL. */
 extern const fy_backend_class *const fy_backends[];
 
+/* Their names, likewise. */
+extern const char *const fy_backend_names[];
+
 static inline int fy_op_direction(const fy_op *op) {
     return (int)op->kind & 1;
 }
