@@ -47,8 +47,8 @@ LOCK_FILES = [
     "src/seam/platform.h", "src/posix/*", "src/win32/*",
     "src/loop/inbox.[ch]", "src/loop/threadsafe.c", "src/loop/loop.[ch]",
     "src/executor/job*.[ch]", "src/executor/threadpool*.[ch]",
-    "src/executor/executor.[ch]", "src/executor/host.[ch]", "src/executor/lot.[ch]", "src/executor/nested.[ch]",
-    "src/executor/queue.[ch]",
+    "src/executor/custom.c", "src/executor/executor.[ch]", "src/executor/host.[ch]", "src/executor/limited*.[ch]",
+    "src/executor/lot.[ch]", "src/executor/nested.[ch]", "src/executor/pool_exit.c", "src/executor/queue.[ch]",
 ]
 LOCK_WORDS = re.compile(r"\b(stdatomic\.h|_Atomic|atomic_\w+|__atomic_\w+|__sync_\w+|fy_mutex\w*|fy_cond\w*|mtx_\w+"
                         r"|pthread_(?:mutex|cond|rwlock|spin|barrier)\w*|apr_thread_(?:mutex|cond|rwlock)\w*"

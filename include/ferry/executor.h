@@ -248,8 +248,8 @@ FERRY_API ferry_status ferry_executor_create(const ferry_executor_class *executo
  * Thread:  loop. */
 FERRY_API ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_executor *executor);
 
-/* The default executor as it is now (borrowed), or NULL while no job has asked for it and none was set, and after it was
- * shut down by closing the loop. Thread: loop. */
+/* The default executor as it is now (borrowed), or NULL while no job has asked for it and none was set, and after it
+ * was shut down by closing the loop. Thread: loop. */
 FERRY_API ferry_executor *ferry_loop_default_executor(const ferry_loop *loop);
 
 /* Shuts the default executor down without blocking the loop (`loop.shutdown_default_executor`): the future is done when

@@ -4,8 +4,7 @@
  * Who may touch what of the cell:
  *
  *   from submission until the job is sent   job and outcome: the executor's side, by the job's state. future: the
- *   loop's
- *                                           thread, which must not touch the outcome.
+ *                                           loop's thread, which must not touch the outcome.
  *   once it was sent                        all of it: the loop's thread.
  *
  * `in_flight` of the future is true from submission until delivery; during that time the cell is alive whatever the

@@ -8,11 +8,11 @@
  * the process exits.
  *
  * Three of APR's traps are kept away from here:
- *   - A new thread allocates from the host's pool before it takes APR's lock. So a host starts one thread at a time, and
- *     meanwhile another host serves.
+ *   - A new thread allocates from the host's pool before it takes APR's lock. So a host starts one thread at a time,
+ *     and meanwhile another host serves.
  *   - A thread whose drain has returned looks for another task before it ends, and could run a drain that was pushed
- *     for a new thread, which would then come and go unseen. So a host starts a thread only if each of its threads whose
- *     drain has returned has ended, and no drain returns while its host is starting one.
+ *     for a new thread, which would then come and go unseen. So a host starts a thread only if each of its threads
+ *     whose drain has returned has ended, and no drain returns while its host is starting one.
  *   - Whoever pushes, cancels or destroys joins the threads that have ended, and nobody else does. So that is done
  *     without the hosts' lock, which an ending thread needs; only while no thread is between its drain's return and its
  *     exit hook, for destructors of the user's run there, which may wait for others; and not by a thread that has run
@@ -48,8 +48,8 @@ static unsigned hosts_generation;
 static bool is_apr_open;
 static _Thread_local bool has_ended; /* this thread has run its exit hook: to join those that ended is to join itself */
 
-/* A pool of its own with an allocator of its own. The threads' pools are its children: they come and go at any time, and
- * APR guards the list of children by the allocator's mutex, if it has one. */
+/* A pool of its own with an allocator of its own. The threads' pools are its children: they come and go at any time,
+ * and APR guards the list of children by the allocator's mutex, if it has one. */
 static ferry_status create_apr_pool(apr_pool_t **ret_pool) {
     apr_allocator_t *allocator = NULL;
     ferry_status status = apr_allocator_create(&allocator);
@@ -113,8 +113,8 @@ static void destroy_hosts(fy_host *host) {
     }
 }
 
-/* Takes hosts without threads out of the list: with `and_spare` all, else those that have served their time, and all but
- * one of the others. Under the lock. */
+/* Takes hosts without threads out of the list: with `and_spare` all, else those that have served their time, and all
+ * but one of the others. Under the lock. */
 static fy_host *take_empty(bool and_spare) {
     fy_host *taken = NULL;
     bool has_spare = and_spare;

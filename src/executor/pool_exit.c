@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pools of the process, and what becomes of them when it exits: what was submitted is finished, nothing more is
- * taken. The list belongs to the pools' lock. */
+ * taken. The list belongs to the pools' lock; that the process exits is said to every submission by a flag. */
 #include <apr_errno.h>
 #include <stdlib.h>
 

@@ -176,8 +176,8 @@ static void flush_at_turn_end(fy_pool *pool, ferry_loop *loop) {
     fy_loop_at_turn_end(loop, &pool->stage_hook);
 }
 
-/* Outside of one, either a worker that is about to sleep sees the job, or this thread sees that it is needed: both first
- * write, then fence, then look. */
+/* Outside of one, either a worker that is about to sleep sees the job, or this thread sees that it is needed: both
+ * first write, then fence, then look. */
 static void flush_if_hungry(fy_pool *pool) {
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&pool->hungry, memory_order_relaxed))

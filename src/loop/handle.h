@@ -26,7 +26,7 @@ struct ferry_handle {
     };
     union {
         ferry_callback *callback;
-        ferry_status (*done_callback)(ferry_future *future, void *arg); /* DONE; ferry_done_callback of the floor above */
+        ferry_status (*done_callback)(ferry_future *future, void *arg); /* DONE: a ferry_done_callback */
     };
     void *arg;
     const char *origin;

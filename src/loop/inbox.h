@@ -71,6 +71,11 @@ void fy_inbox_drain(fy_inbox *inbox, const fy_inbox_reader *reader);
  * Arming twice is harmless. Thread: loop. */
 bool fy_inbox_arm(fy_inbox *inbox);
 
+/* How many wakes have reached the backend. */
+static inline uint32_t fy_inbox_wakes_done(const fy_inbox *inbox) {
+    return atomic_load_explicit(&inbox->wakes_done, memory_order_relaxed);
+}
+
 static inline bool fy_inbox_has_news(fy_inbox *inbox) {
     return atomic_load_explicit(&inbox->head, memory_order_relaxed) > 1 || inbox->backlog;
 }

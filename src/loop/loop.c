@@ -130,7 +130,8 @@ static void hand_on_message(void *arg, fy_message *message) {
     loop->executors.message(loop, message);
 }
 
-/* What was posted is dropped with what is ready, and reported with it; without memory for it there is one report less. */
+/* What was posted is dropped with what is ready, and reported with it; without memory for it there is one report
+ * less. */
 static bool keep_post(void *arg, ferry_callback *callback, void *post_arg, const char *origin, ferry_handle *handle) {
     ferry_loop *loop = arg;
     if (handle)

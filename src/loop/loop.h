@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop as its own floor and the floors above see it. Everything here belongs to the loop's thread, but for `refs`
- * and the inbox.
+/* The loop as its own floor and the floors above see it. Everything here belongs to the loop's thread, but for the
+ * inbox and what is atomic.
  *
  * Life: the struct lives as long as `refs` says. References are held by the user's handles on it, by thread-safe
  * handles, by each job that was still out when the loop was closed, by whatever else of the loop has memory of its own
@@ -98,6 +98,11 @@ ferry_status fy_loop_refusal(const ferry_loop *loop);
 static inline bool fy_loop_is_mine(const ferry_loop *loop) {
     uintptr_t thread = atomic_load_explicit(&loop->thread, memory_order_relaxed);
     return (thread == fy_thread_self() || !thread) && loop->fork_generation == fy_fork_generation();
+}
+
+/* Says which thread runs the loop from now on, or 0. */
+static inline void fy_loop_set_thread(ferry_loop *loop, uintptr_t thread) {
+    atomic_store_explicit(&loop->thread, thread, memory_order_relaxed);
 }
 
 /* Whether this thread corrupts nothing if it touches what is the loop's: it may also be a child's, which has its own

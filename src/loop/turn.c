@@ -75,7 +75,7 @@ static void drain_inbox(ferry_loop *loop) {
 /* A wake that is not taken out of the kernel would make the wait handle look readable to a foreign loop. */
 static ferry_status ask_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
     ferry_status status = loop->backend_class->wait(loop->backend, deadline_us, done);
-    loop->wakes_seen = atomic_load_explicit(&loop->inbox.wakes_done, memory_order_relaxed);
+    loop->wakes_seen = fy_inbox_wakes_done(&loop->inbox);
     return status;
 }
 
@@ -114,8 +114,8 @@ static bool spin_for_news(ferry_loop *loop, uint64_t began) {
     return fy_inbox_has_news(&loop->inbox);
 }
 
-/* When the next timer wants the loop awake. Where several timers came due at once in the last turn they are dense, and a
- * few more are gathered: waking up for each would cost more than running it. */
+/* When the next timer wants the loop awake. Where several timers came due at once in the last turn they are dense, and
+ * a few more are gathered: waking up for each would cost more than running it. */
 static int64_t next_timer(ferry_loop *loop) {
     int64_t next_us = fy_timers_next(&loop->timers);
     int64_t earliest_us = loop->now_us + TIMERS_GATHERED_US;
@@ -269,12 +269,12 @@ ferry_status fy_loop_enter(ferry_loop *loop) {
     if (ferry_loop_is_running(loop) || ferry_running_loop())
         return FERRY_EINVALIDSTATE;
     running = loop;
-    atomic_store_explicit(&loop->thread, fy_thread_self(), memory_order_relaxed);
+    fy_loop_set_thread(loop, fy_thread_self());
     return 0;
 }
 
 void fy_loop_leave(ferry_loop *loop) {
-    atomic_store_explicit(&loop->thread, 0, memory_order_relaxed);
+    fy_loop_set_thread(loop, 0);
     running = NULL;
 }
 

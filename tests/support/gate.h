@@ -51,7 +51,8 @@ static inline void fy_gate_init(fy_gate *door) {
     CHECK_STATUS(apr_thread_cond_create(&door->changed, door->pool), 0);
 }
 
-/* Nobody may use it any more: close what runs the jobs first. Taking the lock once more lets the last one go out of it. */
+/* Nobody may use it any more: close what runs the jobs first. Taking the lock once more lets the last one go out of
+ * it. */
 static inline void fy_gate_fini(fy_gate *door) {
     apr_thread_mutex_lock(door->mutex);
     apr_thread_mutex_unlock(door->mutex);
