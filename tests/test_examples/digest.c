@@ -252,10 +252,10 @@ static void wrong_options_are_refused_with_the_usage(void) {
 
 /* ---- the bar, and Ctrl-C ---- */
 
-/* Far too large to be hashed before the test's end. */
+/* Takes far longer to hash than the test; a hole, but one that a copy of the folder could still bear. */
 static void make_endless(apr_pool_t *pool, const char *path) {
     apr_file_t *made = make_file(pool, path);
-    CHECK_STATUS(apr_file_trunc(made, INT64_C(1) << 40), 0);
+    CHECK_STATUS(apr_file_trunc(made, INT64_C(1) << 34), 0);
     CHECK_STATUS(apr_file_close(made), 0);
 }
 
