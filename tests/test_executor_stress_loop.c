@@ -123,7 +123,7 @@ static void loops_that_share_a_pool_end_every_future_once(void) {
 
 /* ---- closing while workers finish and threads post ---- */
 
-enum { CLOSINGS = 300, LEFT_OVER = 40, POSTERS = 2 };
+enum { CLOSINGS = 300, LEFT_OVER = 40, POSTERS = 2, POSTS_AT_ONCE = 64 };
 
 typedef struct closing {
     ferry_loop *loop;
@@ -140,11 +140,13 @@ static ferry_status take_post(void *arg) {
     return 0;
 }
 
+/* Now and then the poster rests: the loop makes a few turns only, and what it has not taken fills the memory. */
 static void post_until_closed(void *arg) {
     closing *self = arg;
     ferry_status status;
     while ((status = ferry_call_soon_threadsafe(self->loop, take_post, self, NULL)) == 0)
-        atomic_fetch_add(&self->posted, 1);
+        if (atomic_fetch_add(&self->posted, 1) % POSTS_AT_ONCE == 0)
+            ferry_thread_sleep(20);
     CHECK_STATUS(status, FERRY_ECLOSED);
 }
 

@@ -306,8 +306,8 @@ static void shut_down_and_cancel(void) {
 
 /* ---- every N ---- */
 
-/* How often a scenario is run at most: its number of requests depends a little on which thread comes first. */
-enum { MOST_REQUESTS = 5000, SETTLED_LOOKS = 10, SETTLED_US = 2000 };
+/* How often a scenario is run at most in one sweep, and how long nothing may change before it counts as settled. */
+enum { MOST_REQUESTS = 5000, SWEEPS = 10, SETTLED_LOOKS = 10, SETTLED_US = 2000 };
 
 /* What the process keeps for later, a host of threads for instance, once the last thread has let go of its own. */
 static size_t blocks_kept(void) {
@@ -321,28 +321,31 @@ static size_t blocks_kept(void) {
     return kept;
 }
 
-static void check_every_refusal(void (*scenario)(void), bool the_rest) {
+static void sweep(void (*scenario)(void), bool the_rest, size_t kept) {
     long number = 0;
-    allocator_refuse(0, false);
-    scenario();
-    size_t kept = blocks_kept();
     do {
         allocator_refuse(++number, the_rest);
         scenario();
         FY_AWAIT(atomic_load(&live_blocks) <= kept);
         CHECK(number < MOST_REQUESTS);
     } while (atomic_load(&refusals));
-    allocator_refuse(0, false);
     CHECK(number > 1);
 }
 
+/* Several times over: which request is the Nth depends a little on which thread comes first. */
 static void check(void (*scenario)(void)) {
     static bool installed;
     if (!installed)
         allocator_install();
     installed = true;
-    check_every_refusal(scenario, false);
-    check_every_refusal(scenario, true);
+    allocator_refuse(0, false);
+    scenario();
+    size_t kept = blocks_kept();
+    for (int sweeps = 0; sweeps < SWEEPS; sweeps++) {
+        sweep(scenario, false, kept);
+        sweep(scenario, true, kept);
+    }
+    allocator_refuse(0, false);
 }
 
 static void refusals_while_submitting_and_waiting(void) {

@@ -5,8 +5,9 @@
 #include "executor/lot.h"
 #include "executor/threadpool.h"
 
-/* A spin may last as long as a wake-up through the kernel would, and pays only if the last one was worth it. */
-enum { SPIN_US = 17, SPIN_IF_GAP_UNDER_US = 100, SPIN_LOOKS = 8 };
+/* A spin lasts a little longer than a wake-up through the kernel may take, since the other side may just be waking up; and
+ * it pays only if the last wait was short. */
+enum { SPIN_US = 60, SPIN_IF_GAP_UNDER_US = 100, SPIN_LOOKS = 8 };
 
 /* ---- counting; each counter has one writer ---- */
 
