@@ -47,12 +47,14 @@ static void default_is_made_by_the_first_submission(void) {
     post(loop, stop_loop, loop);
     run_forever(loop);
     CHECK_INT(fy_thread_count(), before);
+    CHECK(ferry_loop_default_executor(loop) == NULL);
     fy_gate door;
     fy_gate_init(&door);
     ferry_future *future = submit(loop, fy_gate_job, &door);
     turn(loop);
     fy_gate_await(&door, 1);
     CHECK_INT(fy_thread_count(), before + 1);
+    CHECK_INT(fy_stats(ferry_loop_default_executor(loop)).workers_started, 1);
     fy_gate_open(&door);
     run_and_forget(loop, future);
     end_loop(loop);
@@ -93,6 +95,7 @@ static void default_runs_jobs_at_once(void) {
 static void pool_set_as_default_gets_the_submissions(void) {
     ferry_loop *loop = new_loop();
     ferry_executor *mine = set_default(loop, "mine");
+    CHECK(ferry_loop_default_executor(loop) == mine);
     check_default_is(loop, "mine_0");
     CHECK_INT(fy_stats(mine).done, 1);
     ferry_executor *other = set_default(loop, "other");
@@ -157,7 +160,9 @@ static void close_neither_waits_nor_drops_queued_jobs(void) {
         CHECK_STATUS(ferry_run_in_executor_with(loop, NULL, &options, NULL), 0);
     turn(loop);
     fy_gate_await(&door, 1);
-    end_loop(loop);
+    CHECK_STATUS(ferry_loop_close(loop), 0);
+    CHECK(ferry_loop_default_executor(loop) == NULL);
+    ferry_loop_unref(loop);
     CHECK_INT(queued.ran, 0);
     CHECK_STATUS(ferry_executor_submit(pool, fy_nothing, NULL, NULL), FERRY_ESHUTDOWN);
     fy_gate_open(&door);

@@ -96,23 +96,29 @@ static void put_chunk(fy_inbox *inbox, fy_post_chunk *chunk) {
     fy_mutex_unlock(&inbox->spare_lock);
 }
 
-static bool send_item(fy_inbox *inbox, uintptr_t item, fy_message *message) {
+/* Puts the item in; returns the head that it replaced, or CLOSED. */
+static uintptr_t put_item(fy_inbox *inbox, uintptr_t item, fy_message *message) {
     uintptr_t old = atomic_load_explicit(&inbox->head, memory_order_relaxed);
     do {
         if (old == CLOSED)
-            return false;
+            return CLOSED;
         message->next = old == SLEEPING ? EMPTY : old;
     } while (!atomic_compare_exchange_weak_explicit(&inbox->head, &old, item, memory_order_acq_rel,
                                                     memory_order_relaxed));
-    if (old == SLEEPING) {
-        inbox->backend->class->wake(inbox->backend);
-        atomic_fetch_add_explicit(&inbox->wakes_done, 1, memory_order_release);
-    }
-    return true;
+    return old;
+}
+
+static void wake_if_sleeping(fy_inbox *inbox, uintptr_t replaced) {
+    if (replaced != SLEEPING)
+        return;
+    inbox->backend->class->wake(inbox->backend);
+    atomic_fetch_add_explicit(&inbox->wakes_done, 1, memory_order_release);
 }
 
 bool fy_inbox_send(fy_inbox *inbox, fy_message *message) {
-    return send_item(inbox, (uintptr_t)message, message);
+    uintptr_t replaced = put_item(inbox, (uintptr_t)message, message);
+    wake_if_sleeping(inbox, replaced);
+    return replaced != CLOSED;
 }
 
 static void fill_place(post_place *place, ferry_callback *callback, void *arg, const char *origin,
@@ -168,12 +174,15 @@ static ferry_status post_in_new_chunk(fy_inbox *inbox, ferry_callback *callback,
     if (!chunk)
         return ENOMEM;
     fill_place(&chunk->places[0], callback, arg, origin, handle);
-    if (!send_item(inbox, (uintptr_t)chunk | CHUNK, &chunk->message)) {
+    uintptr_t replaced = put_item(inbox, (uintptr_t)chunk | CHUNK, &chunk->message);
+    if (replaced == CLOSED) {
         atomic_store_explicit(&chunk->places[0].callback, NULL, memory_order_relaxed);
         put_chunk(inbox, chunk);
         return FERRY_ECLOSED;
     }
+    /* Open before the wake: whom it wakes may run in this thread's place, and would wait for the opening. */
     atomic_store_explicit(&chunk->taken, 1, memory_order_release);
+    wake_if_sleeping(inbox, replaced);
     return 0;
 }
 
