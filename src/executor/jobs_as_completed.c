@@ -25,6 +25,7 @@ struct ferry_jobs_as_completed {
     fy_cond changed;
     unsigned fork_generation;
     int64_t deadline_us;
+    int64_t late_us;      /* the earliest deadline of a job of its own, of those that may still be pending */
     member *ended;        /* and not handed out: the oldest first */
     member **ended_last;
     size_t left;          /* not handed out */
@@ -62,6 +63,39 @@ static ferry_job *take_ended(ferry_jobs_as_completed *self, int64_t deadline_us)
     }
     fy_mutex_unlock(&self->lock);
     return first ? first->watcher.job : NULL;
+}
+
+/* ---- members whose own time is up ---- */
+
+static int64_t deadline_of(const member *one) {
+    const fy_job_extra *extra = one->watcher.job->extra;
+    return extra && extra->deadline_us ? extra->deadline_us : FERRY_FOREVER;
+}
+
+/* Ends those that have not been begun until now, in their executors' place, and finds out when to look again. */
+static void end_late(ferry_jobs_as_completed *self) {
+    self->late_us = FERRY_FOREVER;
+    for (size_t i = 0; i < self->count; i++) {
+        ferry_job *job = self->members[i].watcher.job;
+        int64_t deadline_us = deadline_of(&self->members[i]);
+        if (fy_clock_left(deadline_us)) {
+            if (deadline_us < self->late_us)
+                self->late_us = deadline_us;
+        } else if (fy_executor_claim_elsewhere(job, false)) {
+            fy_job_fail_claimed(job, FERRY_ETIMEDOUT, FY_JOB_LATE);
+        }
+    }
+}
+
+/* Waits for the next one; NULL: the time is up. */
+static ferry_job *wait_for_next(ferry_jobs_as_completed *self) {
+    ferry_job *job = NULL;
+    while (!job && self->late_us < self->deadline_us) {
+        job = take_ended(self, self->late_us);
+        if (!job)
+            end_late(self);
+    }
+    return job ? job : take_ended(self, self->deadline_us);
 }
 
 /* ---- inside a job ---- */
@@ -119,7 +153,7 @@ static ferry_status block(ferry_jobs_as_completed *self, ferry_job **ret_job) {
     ferry_status status = fy_frame_current() ? enter_nested(self, &record) : 0;
     if (status)
         return status;
-    ferry_job *job = take_ended(self, self->deadline_us);
+    ferry_job *job = wait_for_next(self);
     fy_nested_leave(&record);
     if (!job)
         return FERRY_ETIMEDOUT;
@@ -222,6 +256,7 @@ ferry_status ferry_jobs_as_completed_open(ferry_job *const *jobs, size_t count, 
     for (size_t i = 0; i < self->count; i++)
         if (!fy_lot_watch(self->members[i].watcher.job, &self->members[i].watcher))
             queue_ended(&self->members[i]);
+    end_late(self);
     *ret_iterator = self;
     return 0;
 }

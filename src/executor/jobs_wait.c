@@ -37,15 +37,10 @@ static bool is_enough(ferry_job *const *jobs, size_t count, ferry_return_when re
 /* ---- for all ---- */
 
 static ferry_status wait_for_one(ferry_job *job, int64_t deadline_us) {
-    if (is_over(fy_job_load_state(job)))
-        return 0;
-    fy_wait_record record;
-    ferry_status status = fy_nested_enter(&record, job);
-    if (status)
+    ferry_status status = ferry_job_wait(job, fy_clock_left(deadline_us));
+    if (status || is_over(fy_job_load_state(job)))
         return status;
-    status = fy_lot_wait(job, is_over, deadline_us) ? 0 : FERRY_ETIMEDOUT;
-    fy_nested_leave(&record);
-    return status;
+    return fy_lot_wait(job, is_over, deadline_us) ? 0 : FERRY_ETIMEDOUT;
 }
 
 /* Inside a job: helps with what is pending, in order; and if one of them can never end, says so before waiting for the

@@ -44,9 +44,18 @@ static ferry_status limited_submit(ferry_executor *executor, ferry_job *job, fer
     return status;
 }
 
+/* The job's place in the queue stays, and is skipped. */
 static void limited_note_cancelled(ferry_executor *executor) {
     fy_limited *view = from_executor(executor);
-    atomic_fetch_add_explicit(&view->cancelled_waiting, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&view->gone_waiting, 1, memory_order_relaxed);
+}
+
+/* Only to be ended: nobody but a carrier runs a job of the view. */
+static bool limited_claim_elsewhere(ferry_executor *executor, ferry_job *job, bool to_run) {
+    if (to_run || !fy_job_try_claim(job))
+        return false;
+    limited_note_cancelled(executor);
+    return true;
 }
 
 /* ---- waiting inside a job ---- */
@@ -161,15 +170,15 @@ static void limited_destroy(ferry_executor *executor) {
 static void limited_stats(ferry_executor *executor, ferry_executor_stats *ret_stats) {
     fy_limited *view = from_executor(executor);
     fy_mutex_lock(&view->lock);
-    int64_t noted = atomic_load_explicit(&view->cancelled_waiting, memory_order_relaxed);
-    uint64_t cancelled_waiting = noted > 0 ? (uint64_t)noted : 0;
+    int64_t noted = atomic_load_explicit(&view->gone_waiting, memory_order_relaxed);
+    uint64_t gone_waiting = noted > 0 ? (uint64_t)noted : 0;
     uint64_t waiting = view->waiting.count;
     for (const fy_place *here = view->places; here; here = here->next)
         ret_stats->running++;
-    ret_stats->queued = waiting > cancelled_waiting ? waiting - cancelled_waiting : 0;
+    ret_stats->queued = waiting > gone_waiting ? waiting - gone_waiting : 0;
     ret_stats->done = view->done;
     ret_stats->failed = view->failed;
-    ret_stats->cancelled = view->cancelled + cancelled_waiting;
+    ret_stats->cancelled = view->cancelled + gone_waiting;
     fy_mutex_unlock(&view->lock);
 }
 
@@ -206,6 +215,7 @@ static const fy_executor_ops limited_ops = {
     .name = "limited",
     .submit = limited_submit,
     .note_cancelled = limited_note_cancelled,
+    .claim_elsewhere = limited_claim_elsewhere,
     .shutdown = limited_shutdown,
     .before_wait = limited_before_wait,
     .stats = limited_stats,

@@ -15,7 +15,8 @@
  *               and may have ended by then: the number may be negative for a moment, but is never too high
  *   launching   submissions of carriers that are under way
  *   idle        the carriers that have not begun
- *   cancelled_waiting   no lock: jobs whose cancel was noted, and that were not taken yet
+ *   gone_waiting   no lock: jobs in the queue that are pending no more: cancelled, or ended by who waited for them when
+ *               their time was up
  *
  * No job is lost: one is accepted if a carrier of its own was, or if another carrier is there. A carrier ends only when
  * nothing waits, or others come for what does, or the view is full; then those who fill it look again. If carriers are
@@ -66,7 +67,7 @@ struct fy_limited {
     uint64_t done;
     uint64_t failed;
     uint64_t cancelled;
-    _Atomic int64_t cancelled_waiting;
+    _Atomic int64_t gone_waiting;
 };
 
 /* How jobs end that were never run: as cancelled, or with the error for which there is nobody to run them. */

@@ -8,11 +8,19 @@
 
 /* ---- jobs that end unrun ---- */
 
-/* Counts it before it is ended. Under the lock. */
+/* Counts it before it is ended; one that was not pending any more was noted when that happened. Under the lock. */
 static void count_unrun(fy_limited *view, bool was_pending) {
     view->cancelled++;
     if (!was_pending)
-        atomic_fetch_sub_explicit(&view->cancelled_waiting, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&view->gone_waiting, 1, memory_order_relaxed);
+}
+
+/* Lets go of a job that was cancelled, or that somebody who waited for it has ended. */
+static void let_go(ferry_job *job) {
+    if ((fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_CANCELLED)
+        ferry_job_drop(job);
+    else
+        ferry_job_unref(job);
 }
 
 static void fail_claimed(ferry_job *job, fy_ending how) {
@@ -31,7 +39,7 @@ static void end_unrun(fy_limited *view, ferry_job *job, fy_ending how) {
     if (was_pending && !cancels)
         fail_claimed(job, how);
     else
-        ferry_job_drop(job);
+        let_go(job);
 }
 
 void fy_limited_end_waiting(fy_limited *view, fy_ending how) {
@@ -170,7 +178,7 @@ static void run(fy_limited *view, fy_place *here) {
 }
 
 /* What has become of the oldest job. */
-enum { NONE, CANCELLED, LATE, TO_RUN };
+enum { NONE, GONE, LATE, TO_RUN };
 
 /* Takes the oldest job into a place. NONE: there is none, or no place, and the carrier has ended. Under the lock. */
 static int take(fy_limited *view, fy_place *here) {
@@ -184,7 +192,7 @@ static int take(fy_limited *view, fy_place *here) {
     bool claimed = fy_job_try_claim(job);
     if (!claimed || is_late(job)) {
         count_unrun(view, claimed);
-        return claimed ? LATE : CANCELLED;
+        return claimed ? LATE : GONE;
     }
     here->worker = fy_frame_worker();
     here->began_us = fy_clock_now();
@@ -219,9 +227,9 @@ static ferry_status carry(void *arg, ferry_call *call) {
         if (found == TO_RUN)
             run(view, &here);
         else if (found == LATE)
-            fail_claimed(here.job, (fy_ending){FERRY_ETIMEDOUT, "the job's time was up before it could start"});
+            fail_claimed(here.job, (fy_ending){FERRY_ETIMEDOUT, FY_JOB_LATE});
         else
-            ferry_job_drop(here.job);
+            let_go(here.job);
         fy_mutex_lock(&view->lock);
         view->busy--;
         fy_cond_broadcast(&view->changed);

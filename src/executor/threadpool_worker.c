@@ -7,7 +7,7 @@
 
 /* A spin lasts a little longer than a wake-up through the kernel may take, since the other side may just be waking up; and
  * it pays only if the last wait was short. */
-enum { SPIN_US = 60, SPIN_IF_GAP_UNDER_US = 100, SPIN_LOOKS = 8 };
+enum { SPIN_US = 60, SPIN_IF_GAP_UNDER_US = 250, SPIN_LOOKS = 8 };
 
 /* ---- counting; each counter has one writer ---- */
 
@@ -120,7 +120,7 @@ static void spin(fy_worker *worker) {
     uint64_t limit = SPIN_US * pool->ticks_per_us;
     do {
         for (int i = 0; i < SPIN_LOOKS; i++) {
-            if (has_work(pool))
+            if (has_work(pool) || !atomic_load_explicit(&pool->accepting, memory_order_relaxed))
                 return;
             fy_cpu_relax();
         }

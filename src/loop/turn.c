@@ -17,7 +17,7 @@ enum { TIMERS_GATHERED_US = 40 };
 
 /* A spin lasts a little longer than a wake-up through the kernel may take, since the other side may just be waking up; and
  * it pays only if the last wait was short. */
-enum { SPIN_US = 60, SPIN_IF_GAP_UNDER_US = 100, SPIN_LOOKS = 8 };
+enum { SPIN_US = 60, SPIN_IF_GAP_UNDER_US = 250, SPIN_LOOKS = 8 };
 
 static _Thread_local ferry_loop *running;
 
