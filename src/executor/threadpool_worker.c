@@ -5,8 +5,8 @@
 #include "executor/lot.h"
 #include "executor/threadpool.h"
 
-/* A spin lasts a little longer than a wake-up through the kernel may take, since the other side may just be waking up; and
- * it pays only if the last wait was short. */
+/* A spin lasts a little longer than a wake-up through the kernel may take, since the other side may just be waking up;
+ * and it pays only if the last wait was short. */
 enum { SPIN_US = 60, SPIN_IF_GAP_UNDER_US = 250, SPIN_LOOKS = 8 };
 
 /* ---- counting; each counter has one writer ---- */

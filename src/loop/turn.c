@@ -15,8 +15,8 @@ enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 1
 /* How late a timer may be made at most so that it is run together with others. */
 enum { TIMERS_GATHERED_US = 40 };
 
-/* A spin lasts a little longer than a wake-up through the kernel may take, since the other side may just be waking up; and
- * it pays only if the last wait was short. */
+/* A spin lasts a little longer than a wake-up through the kernel may take, since the other side may just be waking up;
+ * and it pays only if the last wait was short. */
 enum { SPIN_US = 60, SPIN_IF_GAP_UNDER_US = 250, SPIN_LOOKS = 8 };
 
 static _Thread_local ferry_loop *running;
