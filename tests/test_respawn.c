@@ -47,24 +47,28 @@ static uint64_t rounds_wanted(void) {
     return wanted && atoi(wanted) > 10 ? (uint64_t)atoi(wanted) : RESPAWNS;
 }
 
-/* Runs a job, and waits until its worker has retired, so that the next one needs a new worker. */
-static void respawn_until(ferry_executor *pool, uint64_t rounds) {
+/* Runs a job, and waits until its worker has retired, so that the next one needs a new worker; again and again. Returns
+ * how many jobs that took. */
+static uint64_t respawn_until(ferry_executor *pool, uint64_t rounds) {
+    uint64_t submitted = 0;
     while (fy_stats(pool).workers_retired < rounds) {
         uint64_t retired = fy_stats(pool).workers_retired;
         CHECK_STATUS(ferry_executor_submit(pool, fy_nothing, NULL, NULL), 0);
+        submitted++;
         while (fy_stats(pool).workers_retired == retired)
             ferry_thread_sleep(10);
     }
+    return submitted;
 }
 
 static void retiring_and_respawning_leaks_nothing(void) {
     uint64_t rounds = rounds_wanted();
     ferry_executor *pool = fy_pool_with(
         &(ferry_thread_pool_options){FERRY_THREAD_POOL_OPTIONS, .max_workers = 1, .idle_timeout_us = 1});
-    respawn_until(pool, rounds / 10);
+    uint64_t submitted = respawn_until(pool, rounds / 10);
     size_t heap = heap_bytes();
     long process = process_kb();
-    respawn_until(pool, rounds);
+    submitted += respawn_until(pool, rounds);
     size_t heap_later = heap_bytes();
     long process_later = process_kb();
     printf("respawned %d times; heap %zu then %zu bytes, process %ld then %ld KB ", (int)rounds, heap, heap_later,
@@ -72,8 +76,9 @@ static void retiring_and_respawning_leaks_nothing(void) {
     CHECK(heap_later <= heap + HEAP_SLACK_BYTES);
     CHECK(process_later <= process + PROCESS_SLACK_KB);
     ferry_executor_stats stats = fy_stats(pool);
-    CHECK(stats.workers_started >= rounds);
-    CHECK_INT(stats.done, stats.workers_started);
+    /* With so short a patience a worker may also retire before the job it was started for is there. */
+    CHECK(stats.workers_started >= submitted);
+    CHECK_INT(stats.done, submitted);
     CHECK_STATUS(ferry_executor_close(pool), 0);
 }
 

@@ -100,7 +100,11 @@ static void failing_initializer_breaks_jobs_queued_and_later(void) {
     CHECK(none == NULL);
     CHECK_INT(fy_stats(pool).rejected, 1);
     CHECK_INT(fy_stats(pool).queued, 0);
-    CHECK_STATUS(ferry_executor_close(pool), 0);
+    CHECK_STATUS(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER), 0);
+    CHECK_INT(fy_stats(pool).done, 0);
+    CHECK_INT(fy_stats(pool).failed, 0);
+    CHECK_INT(fy_stats(pool).cancelled, JOBS);
+    ferry_executor_unref(pool);
     for (int i = 0; i < JOBS; i++)
         CHECK(tracked[i].ran == 0 && tracked[i].freed == 1);
     CHECK_INT(self.calls, 1);

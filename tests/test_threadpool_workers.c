@@ -117,6 +117,45 @@ static void job_submitted_while_workers_retire_is_not_lost(void) {
     CHECK_STATUS(ferry_executor_close(pool), 0);
 }
 
+/* ---- a worker that is busy with a done callback ---- */
+
+typedef struct busy_callback {
+    ferry_executor *pool;
+    fy_gate door;
+} busy_callback;
+
+static ferry_status arrive(void *door, ferry_call *call) {
+    (void)call;
+    fy_gate_arrive(door);
+    return 0;
+}
+
+/* Waits for a job that it submits itself. */
+static ferry_status submit_and_await(ferry_job *job, void *arg) {
+    busy_callback *self = arg;
+    (void)job;
+    CHECK_STATUS(ferry_executor_submit(self->pool, arrive, &self->door, NULL), 0);
+    fy_gate_await(&self->door, 2);
+    return 0;
+}
+
+/* ET-002 */
+static void worker_in_a_done_callback_does_not_count_as_idle(void) {
+    busy_callback self = {.pool = fy_pool_of(2)};
+    for (int round = 0; round < 200; round++) {
+        ferry_job *job;
+        fy_gate_init(&self.door);
+        CHECK_STATUS(ferry_executor_submit(self.pool, fy_gate_job, &self.door, &job), 0);
+        CHECK_STATUS(ferry_job_add_done_callback(job, submit_and_await, &self), 0);
+        fy_gate_open(&self.door);
+        fy_gate_await(&self.door, 2);
+        FY_AWAIT(fy_stats(self.pool).workers_idle == fy_stats(self.pool).workers);
+        ferry_job_unref(job);
+        fy_gate_fini(&self.door);
+    }
+    CHECK_STATUS(ferry_executor_close(self.pool), 0);
+}
+
 /* ---- names ---- */
 
 enum { NAMED = 3, NAME_SIZE = 64 };
@@ -217,6 +256,7 @@ static const fy_test tests[] = {
     FY_TEST(burst_from_a_loop_reaches_every_idle_worker),
     FY_TEST(idle_workers_retire_and_new_ones_start),
     FY_TEST(job_submitted_while_workers_retire_is_not_lost),
+    FY_TEST(worker_in_a_done_callback_does_not_count_as_idle),
     FY_TEST(workers_carry_the_prefix_and_a_running_number),
     FY_TEST(without_a_prefix_each_pool_has_one_of_its_own),
     FY_TEST(name_longer_than_the_system_allows_is_whole_in_the_call),

@@ -240,7 +240,8 @@ static ferry_status admit(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     return fy_queue_reserve(&pool->queue, fy_job_priority(job), FY_STAGE + 1);
 }
 
-/* With no worker at all the job depends on one that can be started: that comes first, so that it can be refused. */
+/* With no worker at all the job depends on one that can be started: that comes first, so that it can be refused. The
+ * lock is given up meanwhile; a shutdown that came then did not count on the job. */
 static ferry_status start_first_worker(fy_pool *pool) {
     if (pool->workers_alive)
         return 0;
@@ -250,7 +251,7 @@ static ferry_status start_first_worker(fy_pool *pool) {
     fy_mutex_unlock(&pool->lock);
     ferry_status status = fy_pool_wake(pool, (fy_wake){NULL, true});
     fy_mutex_lock(&pool->lock);
-    return status;
+    return !status && pool->closed ? FERRY_ESHUTDOWN : status;
 }
 
 static void claim_stage(fy_pool *pool, ferry_loop *loop) {
