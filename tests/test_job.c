@@ -293,9 +293,10 @@ static void end_with_a_value(fy_manual *manual, ferry_job *job) {
     fy_manual_finish(manual, 42, 0);
 }
 
+/* The executor acknowledges it later: whoever waits for one job does not wait for that. */
 static void end_with_cancel(fy_manual *manual, ferry_job *job) {
+    (void)manual;
     CHECK(ferry_job_cancel(job));
-    fy_manual_acknowledge(manual);
 }
 
 static void end_with_drop(fy_manual *manual, ferry_job *job) {
@@ -318,6 +319,8 @@ static void cancel_wakes_every_thread_that_waits(void) {
     fy_manual_open(&manual);
     for (int round = 0; round < WAKE_ROUNDS; round++)
         check_all_woken(&manual, end_with_cancel, FERRY_ECANCELED, 0);
+    for (int round = 0; round < WAKE_ROUNDS; round++)
+        fy_manual_acknowledge(&manual);
     fy_manual_close(&manual);
 }
 

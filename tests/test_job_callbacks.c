@@ -113,6 +113,7 @@ static void callbacks_of_a_cancelled_job_run_exactly_once(void) {
     ferry_job *job = submit_by_hand(&manual, &book);
     CHECK_STATUS(ferry_job_add_done_callback(job, write_down, &first), 0);
     CHECK(ferry_job_cancel(job));
+    CHECK_INT(book.count, 1);
     CHECK(ferry_job_cancel(job));
     fy_manual_acknowledge(&manual);
     CHECK_INT(book.count, 1);

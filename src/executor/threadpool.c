@@ -176,14 +176,6 @@ static void flush_at_turn_end(fy_pool *pool, ferry_loop *loop) {
     fy_loop_at_turn_end(loop, &pool->stage_hook);
 }
 
-/* Outside of one, either a worker that is about to sleep sees the job, or this thread sees that it is needed: both
- * first write, then fence, then look. */
-static void flush_if_hungry(fy_pool *pool) {
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&pool->hungry, memory_order_relaxed))
-        flush(pool);
-}
-
 /* The quick way of a loop that submits while all workers are busy: no lock. */
 static bool try_stage(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     if (atomic_load_explicit(&pool->stage_loop, memory_order_relaxed) != loop ||
@@ -199,11 +191,16 @@ static bool try_stage(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
         pool->stage_ticks = fy_clock_ticks();
     job->submitted_ticks = pool->stage_ticks;
     pool->stage[tail % FY_STAGE] = job;
-    atomic_store_explicit(&pool->stage_tail, tail + 1, memory_order_release);
-    if (loop->in_turn)
+    if (loop->in_turn) {
+        atomic_store_explicit(&pool->stage_tail, tail + 1, memory_order_release);
         flush_at_turn_end(pool, loop);
-    else
-        flush_if_hungry(pool);
+    } else {
+        /* Either a worker that is about to sleep sees the job, or this thread sees that it is needed: both first write,
+         * then look, in the one order of all such steps. */
+        atomic_store(&pool->stage_tail, tail + 1);
+        if (atomic_load(&pool->hungry))
+            flush(pool);
+    }
     return true;
 }
 

@@ -20,8 +20,7 @@ static fy_wish *take_wishes(fy_pool *pool) {
 }
 
 void fy_pool_note_space(fy_pool *pool) {
-    atomic_thread_fence(memory_order_seq_cst);
-    if (!atomic_load_explicit(&pool->space_waiters, memory_order_relaxed))
+    if (!atomic_fetch_add(&pool->space_waiters, 0))
         return;
     fy_mutex_lock(&pool->lock);
     fy_wish *wishes = take_wishes(pool);

@@ -33,7 +33,7 @@ static bool can_add(const fy_pool *pool) {
 }
 
 void fy_pool_publish(fy_pool *pool) {
-    atomic_store_explicit(&pool->hungry, !pool->searching && can_add(pool), memory_order_relaxed);
+    atomic_store(&pool->hungry, !pool->searching && can_add(pool));
 }
 
 void fy_pool_unlink_idle(fy_pool *pool, fy_worker *worker) {

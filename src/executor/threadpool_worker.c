@@ -160,8 +160,7 @@ static bool sleep_idle(fy_worker *worker) {
     int64_t deadline_us = fy_deadline_after(pool->idle_timeout_us);
     bool in_time = true;
     /* Who stages a job now sees that this worker is idle, or the job was staged before and is seen here. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (has_work(pool)) {
+    if (atomic_load(&pool->stage_tail) != atomic_load_explicit(&pool->stage_head, memory_order_relaxed)) {
         fy_pool_unlink_idle(pool, worker);
         fy_pool_publish(pool);
         return true;
