@@ -122,23 +122,26 @@ typedef struct mixed {
 
 static void submit_elsewhere(void *arg) {
     mixed *self = arg;
-    submit_entry(self->pool, &self->book, 1, FERRY_PRIORITY_NORMAL);
+    submit_entry(self->pool, &self->book, 3, FERRY_PRIORITY_NORMAL);
 }
 
+/* Several from the loop first, since only from the second on they may travel together. */
 static ferry_status submit_in_turns(void *arg) {
     mixed *self = arg;
-    for (int number = 0; number < 3; number += 2) {
+    for (int number = 0; number < 7; number++) {
+        if (number == 3) {
+            on_another_thread(submit_elsewhere, self);
+            continue;
+        }
         entry mine = {&self->book, number};
         ferry_job_options options = {FERRY_JOB_OPTIONS, .function = enter, .arg = &mine, .arg_size = sizeof mine};
         CHECK_STATUS(ferry_run_in_executor_with(self->loop, self->pool, &options, NULL), 0);
-        if (number == 0)
-            on_another_thread(submit_elsewhere, self);
     }
     return stop_loop(self->loop);
 }
 
 static void loop_and_thread_submissions_keep_their_order(void) {
-    static const int expected[] = {0, 1, 2};
+    static const int expected[] = {0, 1, 2, 3, 4, 5, 6};
     mixed self = {.loop = new_loop(), .pool = fy_pool_of(1)};
     fy_gate door;
     fy_gate_init(&door);
@@ -147,7 +150,7 @@ static void loop_and_thread_submissions_keep_their_order(void) {
     run_forever(self.loop);
     fy_gate_open(&door);
     CHECK_STATUS(ferry_executor_close(self.pool), 0);
-    check_entries(&self.book, expected, 3);
+    check_entries(&self.book, expected, 7);
     end_loop(self.loop);
     fy_gate_fini(&door);
 }

@@ -90,8 +90,9 @@ typedef struct ferry_map ferry_map;
 
 /* Begins to submit (`Executor.map`).
  *
- * Owns:    *ret_map is yours: ferry_map_close it.
- * Returns: as submit, or what the source said.
+ * Owns:    *ret_map is yours: ferry_map_close it. An argument is the map's once the source has given it: if its job is
+ *          refused, arg_free is called at once.
+ * Returns: as submit, or what the source said; then what was submitted already is cancelled.
  * Thread:  any; one thread at a time uses a map. */
 #define ferry_executor_map(executor, options, ret_map) ferry_executor_map_from(FERRY_HERE, executor, options, ret_map)
 FERRY_API ferry_status ferry_executor_map_from(const char *origin, ferry_executor *executor,
@@ -147,7 +148,7 @@ typedef struct ferry_executor_stats {
     uint64_t running;
     uint64_t done;              /* ran to their end, with success or an error */
     uint64_t failed;            /* of these, with an error */
-    uint64_t cancelled;         /* never ran: cancelled, dropped or timed out */
+    uint64_t cancelled;         /* never ran: cancelled, dropped, timed out, or the pool broke */
     uint64_t rejected;          /* submissions refused: full, shut down, broken */
     /* Jobs by time from submission to start, and by time running: bucket b holds [2^(b-1), 2^b) µs, bucket 0 what is
      * below 1 µs. */

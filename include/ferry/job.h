@@ -145,7 +145,8 @@ FERRY_API ferry_status ferry_wrap_future_from(const char *origin, ferry_loop *lo
 /* ---- several at once, with no loop ---- */
 
 /* Blocks until `return_when` holds or the time is up (`concurrent.futures.wait`); ferry_job_done tells which are done.
- * A cancelled job counts as done once its executor has acknowledged it, and never as an exception.
+ * A cancelled job counts as done once its executor has acknowledged it (for a wait inside a job, at once), and never as
+ * an exception. A job given twice counts twice.
  *
  * Owns:    ret_done_count may be NULL.
  * Returns: 0 (also when the time is up), APR_EINVAL, APR_ENOMEM, FERRY_EDEADLK (as ferry_job_wait).

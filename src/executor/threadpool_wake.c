@@ -194,11 +194,10 @@ void fy_pool_fail_queued(fy_pool *pool, ferry_status status, const char *message
     for (ferry_job *job; (job = take_any(pool));) {
         if (fy_job_try_claim(job)) {
             bool async = fy_job_is_async(job);
+            atomic_fetch_add_explicit(&pool->retired.cancelled, 1, memory_order_relaxed);
             fy_job_fail_claimed(job, status, message);
             if (!async)
                 ferry_job_unref(job);
-            atomic_fetch_add_explicit(&pool->retired.failed, 1, memory_order_relaxed);
-            atomic_fetch_add_explicit(&pool->retired.done, 1, memory_order_relaxed);
         } else {
             fy_pool_drop_stale(pool, job, &pool->retired);
         }
