@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, with apt, dnf, pacman, apk or brew: deps.sh [GROUP...], where the groups are build, test,
-# clang, asan, tsan, style (these six without arguments) and bench. Where there is none of these installers, or no right
-# to use it, it says what is missing and fails.
+# clang, asan, tsan, style, patch (these seven without arguments) and bench. Where there is none of these installers, or
+# no right to use it, it says what is missing and fails.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
@@ -24,13 +24,14 @@ asan  | sanitizer undefined | gcc             | libubsan           | gcc        
 tsan  | sanitizer thread    | gcc             | libtsan            | gcc        | compiler-rt  | -
 style | command python3     | python3         | python3            | python     | python3      | python3
 style | command shellcheck  | shellcheck      | ShellCheck         | shellcheck | shellcheck   | shellcheck
+patch | command git         | git             | git                | git        | git          | git
 bench | module libuv        | libuv1-dev      | libuv-devel        | libuv      | libuv-dev    | libuv
 bench | header asio.hpp     | libasio-dev     | asio-devel         | asio       | asio-dev     | asio
 bench | header ev.h         | libev-dev       | libev-devel        | libev      | libev-dev    | libev
 bench | module libevent     | libevent-dev    | libevent-devel     | libevent   | libevent-dev | libevent
 bench | command python3     | python3         | python3            | python     | python3      | python3
 '
-groups=" ${*:-build test clang asan tsan style} "
+groups=" ${*:-build test clang asan tsan style patch} "
 
 is_there() {
     case $1 in

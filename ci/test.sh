@@ -7,11 +7,12 @@
 #     asan     AddressSanitizer with leak detection, and UndefinedBehaviorSanitizer
 #     tsan     ThreadSanitizer
 #     style    the rules that a script can check, and shellcheck
+#     mutants  the backend contract on backends with a bug each: every bug is caught, and every test catches one
 #     all      each of these, one after the other
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
-lanes="style native clang asan tsan"
+lanes="style native clang asan tsan mutants"
 
 # run_suite LANE COMPILER [CMAKE-OPTION...]
 run_suite() {
@@ -65,12 +66,15 @@ run_lane() {
     style)
         "$root/ci/deps.sh" style && "$root/ci/style.sh"
         ;;
+    mutants)
+        "$root/ci/deps.sh" build test patch && "$root/tests/mutants/run.sh"
+        ;;
     esac
 }
 
 # The lines with which the lane's runner closed.
 closing_lines() {
-    grep -E '% tests passed|^[a-z]+: [0-9]+ passed, [0-9]+ failed' "$1" || echo "no closing line"
+    grep -E '% tests passed|^[a-z]+: [0-9]+ (passed|caught), [0-9]+ (failed|survived)' "$1" || echo "no closing line"
 }
 
 run_all() {

@@ -90,6 +90,27 @@ static void cancelled_entry_does_not_hang_a_waiting_shutdown(void) {
     }
 }
 
+/* ES-011: the entry is in the queue for certain. */
+static void entry_cancelled_behind_another_does_not_hang_a_waiting_shutdown(void) {
+    fy_gate door;
+    fy_tracked tracked = {0};
+    ferry_job *job;
+    fy_gate_init(&door);
+    ferry_executor *pool = fy_pool_of(1);
+    fy_occupy(pool, &door, 1);
+    ferry_job_options options = fy_tracked_options(&tracked);
+    CHECK_STATUS(ferry_executor_submit_with(pool, &options, &job), 0);
+    CHECK(ferry_job_cancel(job));
+    fy_gate_open(&door);
+    CHECK_STATUS(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER), 0);
+    CHECK(ferry_job_cancelled(job));
+    CHECK(tracked.ran == 0 && tracked.freed == 1);
+    CHECK_INT(fy_stats(pool).cancelled, 1);
+    ferry_job_unref(job);
+    ferry_executor_unref(pool);
+    fy_gate_fini(&door);
+}
+
 /* ---- afterwards, and again ---- */
 
 static void submissions_after_a_shutdown_are_refused(void) {
@@ -338,6 +359,7 @@ static const fy_test tests[] = {
     FY_TEST(after_a_waiting_shutdown_every_thread_has_ended),
     FY_TEST(shutdown_that_cancels_drops_what_waits),
     FY_TEST(cancelled_entry_does_not_hang_a_waiting_shutdown),
+    FY_TEST(entry_cancelled_behind_another_does_not_hang_a_waiting_shutdown),
     FY_TEST(submissions_after_a_shutdown_are_refused),
     FY_TEST(shutdown_may_be_called_again_and_then_wait),
     FY_TEST(several_threads_may_wait_for_the_same_shutdown),

@@ -311,6 +311,7 @@ static void members_are_held_until_it_is_over_and_no_longer(void) {
 
 /* ---- cancelling ---- */
 
+/* WA-006 */
 static void cancelling_the_wait_leaves_its_members_alone(void) {
     begin();
     ferry_future *members[2];

@@ -78,6 +78,15 @@ ferry_status ferry_executor_submit_from(const char *origin, ferry_executor *exec
 
 /* ---- cancelling ---- */
 
+/* The last reference may be going just now: then its destroying goes on, and nobody is told. */
+static bool try_ref(ferry_executor *executor) {
+    size_t refs = atomic_load_explicit(&executor->refs, memory_order_relaxed);
+    while (refs)
+        if (atomic_compare_exchange_weak(&executor->refs, &refs, refs + 1))
+            return true;
+    return false;
+}
+
 uint32_t fy_executor_cancel(ferry_job *job) {
     if ((fy_job_load_state(job) & FY_JOB_STATE) != FY_JOB_PENDING)
         return fy_job_request_cancel(job);
@@ -87,8 +96,8 @@ uint32_t fy_executor_cancel(ferry_job *job) {
     if ((state & FY_JOB_STATE) == FY_JOB_PENDING) {
         if (job->executor->ops->note_cancelled)
             job->executor->ops->note_cancelled(job->executor);
-        if (job->executor->ops->cancel)
-            executor = ferry_executor_ref(job->executor);
+        if (job->executor->ops->cancel && try_ref(job->executor))
+            executor = job->executor;
     }
     fy_mutex_unlock(fy_cancels_lock());
     if (executor) {
@@ -105,6 +114,15 @@ bool fy_executor_claim_elsewhere(ferry_job *job, bool to_run) {
         claimed = job->executor->ops->claim_elsewhere(job->executor, job, to_run);
     fy_mutex_unlock(fy_cancels_lock());
     return claimed;
+}
+
+ferry_job *fy_executor_find_carrier(ferry_job *job, size_t *ret_places) {
+    fy_mutex_lock(fy_cancels_lock());
+    ferry_job *carrier = NULL;
+    if ((fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_PENDING && job->executor->ops->find_carrier)
+        carrier = job->executor->ops->find_carrier(job->executor, ret_places);
+    fy_mutex_unlock(fy_cancels_lock());
+    return carrier;
 }
 
 void fy_executor_settle_cancels(void) {

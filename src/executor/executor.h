@@ -28,9 +28,10 @@ typedef struct fy_executor_ops {
 
     ferry_status (*shutdown)(ferry_executor *executor, bool wait, bool cancel_futures, int64_t timeout_us);
 
-    /* A thread that runs one of its jobs is about to wait for another one of them that is still pending.
-     * Returns: 0, FERRY_EDEADLK. May be NULL. */
-    ferry_status (*before_wait)(ferry_executor *executor, ferry_job *job);
+    /* How its pending jobs get to run, if not by workers of its own: at most *ret_places at once (untouched: no limit),
+     * and while a place is free, by the job of another executor that is returned (one reference). NULL: it knows of
+     * none that is still to begin. The cancel lock is held. May be NULL. */
+    ferry_job *(*find_carrier)(ferry_executor *executor, size_t *ret_places);
 
     /* One of its workers begins (1) or ends (-1) to wait for a job. Under the waits' lock. NULL if it has no
      * workers. */
@@ -71,6 +72,9 @@ uint32_t fy_executor_cancel(ferry_job *job);
 /* Claims a pending job in its executor's place, if the executor lets go of it. */
 bool fy_executor_claim_elsewhere(ferry_job *job, bool to_run);
 
+/* Asks the pending job's executor for a carrier. One that is not pending is carried already. */
+ferry_job *fy_executor_find_carrier(ferry_job *job, size_t *ret_places);
+
 /* To be called between an executor's last touch of its jobs and the freeing of its memory: returns when no cancel that
  * found one of them pending is still about to note it. */
 void fy_executor_settle_cancels(void);
@@ -87,16 +91,20 @@ void fy_bridge_attach(ferry_loop *loop);
  * the caller's reference. Returns: 0, APR_ENOMEM. */
 ferry_status fy_async_create_bare(ferry_loop *loop, const char *origin, ferry_job **ret_job, ferry_future **ret_future);
 
-/* nested.c: what must be settled before this thread blocks for the job. Returns: 0 (wait, or it is done by now),
- * FERRY_EDEADLK. On 0 `fy_nested_leave` must follow. */
+/* nested.c: what must be settled before this thread blocks until one of the jobs is done; the array stays where it is
+ * until then. Returns: 0 (wait, or one is done by now), FERRY_EDEADLK. On 0 `fy_nested_leave` must follow. */
 typedef struct fy_wait_record {
     struct fy_wait_record *next;
     const struct fy_frame *frames;
-    ferry_job *waiting_for;
+    ferry_job *const *jobs;
+    size_t count;
+    ferry_job *single;        /* the array, if there is only one */
     ferry_executor *executor; /* whose worker this thread is, or NULL */
     bool linked;
+    bool is_seen;             /* while chains are followed */
 } fy_wait_record;
 
+ferry_status fy_nested_enter_any(fy_wait_record *record, ferry_job *const *jobs, size_t count);
 ferry_status fy_nested_enter(fy_wait_record *record, ferry_job *job);
 void fy_nested_leave(fy_wait_record *record);
 

@@ -30,6 +30,7 @@ struct ferry_jobs_as_completed {
     member **ended_last;
     size_t left;          /* not handed out */
     size_t count;
+    ferry_job **waiting;  /* borrowed: those that have not ended, while the user is blocked inside a job */
     member members[];
 };
 
@@ -114,30 +115,31 @@ static void end_cancelled(ferry_jobs_as_completed *self, member *one) {
         queue_ended(one);
 }
 
-/* Before a thread blocks inside a job: lets the jobs' executors help until one of them has ended. If there is only one
- * left to wait for, that is on record afterwards; while there are several, whoever waits for this job cannot know that
- * it waits in vain.
- *
- * Returns: 0 (`fy_nested_leave` must follow), FERRY_EDEADLK: none of them can ever end. */
-static ferry_status enter_nested(ferry_jobs_as_completed *self, fy_wait_record *record) {
-    ferry_job *last = NULL;
+/* Collects those that are still to be waited for; returns how many they are. */
+static size_t collect_waiting(ferry_jobs_as_completed *self) {
     size_t waiting = 0;
-    for (size_t i = 0; i < self->count && !has_ended(self, NULL); i++) {
+    for (size_t i = 0; i < self->count; i++) {
         member *one = &self->members[i];
-        if (has_ended(self, one) || fy_nested_enter(record, one->watcher.job))
+        if (has_ended(self, one))
             continue;
-        fy_nested_leave(record);
         if (fy_job_state_is_done(fy_job_load_state(one->watcher.job)))
             end_cancelled(self, one);
-        last = one->watcher.job;
-        waiting++;
+        else
+            self->waiting[waiting++] = one->watcher.job;
     }
-    *record = (fy_wait_record){.linked = false};
-    if (has_ended(self, NULL))
-        return 0;
-    if (waiting == 1)
-        return fy_nested_enter(record, last);
-    return waiting ? 0 : FERRY_EDEADLK;
+    return waiting;
+}
+
+/* Before a thread blocks inside a job. Returns: 0 (`fy_nested_leave` must follow), FERRY_EDEADLK. */
+static ferry_status enter_nested(ferry_jobs_as_completed *self, fy_wait_record *record) {
+    ferry_status status = 0;
+    while (!status && !record->linked) {
+        size_t waiting = collect_waiting(self);
+        if (has_ended(self, NULL))
+            break;
+        status = fy_nested_enter_any(record, self->waiting, waiting);
+    }
+    return status;
 }
 
 /* ---- the iterator ---- */
@@ -212,10 +214,12 @@ static ferry_status take_each_once(ferry_jobs_as_completed *self, ferry_job *con
 }
 
 static ferry_status create(size_t count, ferry_jobs_as_completed **ret_self) {
-    size_t count_max = (SIZE_MAX - sizeof(ferry_jobs_as_completed)) / sizeof(member);
-    ferry_jobs_as_completed *self = count <= count_max ? fy_calloc(sizeof *self + count * sizeof(member)) : NULL;
+    size_t size_each = sizeof(member) + sizeof(ferry_job *);
+    size_t count_max = (SIZE_MAX - sizeof(ferry_jobs_as_completed)) / size_each;
+    ferry_jobs_as_completed *self = count <= count_max ? fy_calloc(sizeof *self + count * size_each) : NULL;
     if (!self)
         return APR_ENOMEM;
+    self->waiting = (ferry_job **)(void *)(self->members + count);
     ferry_status status = fy_mutex_init(&self->lock);
     if (status)
         goto fail_lock;

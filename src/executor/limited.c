@@ -67,11 +67,19 @@ static const fy_frame *frame_of(const ferry_executor *executor) {
     return frame;
 }
 
-/* Has the executor below run a carrier here, if this thread is in one of its jobs. */
-static bool let_inner_help(fy_limited *view) {
+static ferry_job *limited_find_carrier(ferry_executor *executor, size_t *ret_places) {
+    fy_limited *view = from_executor(executor);
+    *ret_places = view->limit;
     fy_mutex_lock(&view->lock);
-    ferry_job *job = view->idle ? ferry_job_ref(view->idle->job) : NULL;
+    ferry_job *job = view->idle && view->busy < view->limit ? ferry_job_ref(view->idle->job) : NULL;
     fy_mutex_unlock(&view->lock);
+    return job;
+}
+
+/* Has a carrier run here, if this thread is in a job of the executor below. */
+static bool help(fy_limited *view) {
+    size_t places = 0;
+    ferry_job *job = limited_find_carrier(&view->base, &places);
     if (!job)
         return false;
     fy_wait_record record;
@@ -79,42 +87,6 @@ static bool let_inner_help(fy_limited *view) {
     fy_nested_leave(&record);
     ferry_job_unref(job);
     return was_run;
-}
-
-static bool is_pending(const ferry_job *job) {
-    return (fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_PENDING;
-}
-
-/* Whether every place of the view is held by a job that waits for one that has no place. Under the lock. */
-static bool is_stuck(const fy_limited *view) {
-    size_t stuck = 0;
-    for (const fy_place *one = view->places; one; one = one->next)
-        stuck += one->waits_for && is_pending(one->waits_for);
-    return stuck == view->limit;
-}
-
-/* Puts down that this thread's job waits for `job`, unless then all would wait in vain. */
-static ferry_status note_wait(fy_limited *view, ferry_job *job) {
-    const fy_frame *frame = frame_of(&view->base);
-    fy_mutex_lock(&view->lock);
-    fy_place *here = view->places;
-    while (here->job != frame->job)
-        here = here->next;
-    ferry_job *former = here->waits_for;
-    here->waits_for = job;
-    bool stuck = is_stuck(view);
-    here->waits_for = stuck ? NULL : ferry_job_ref(job);
-    fy_mutex_unlock(&view->lock);
-    ferry_job_unref(former);
-    return stuck ? FERRY_EDEADLK : 0;
-}
-
-static ferry_status limited_before_wait(ferry_executor *executor, ferry_job *job) {
-    fy_limited *view = from_executor(executor);
-    ferry_status status = note_wait(view, job);
-    while (!status && is_pending(job) && let_inner_help(view))
-        continue;
-    return status;
 }
 
 /* ---- ending ---- */
@@ -147,7 +119,7 @@ static ferry_status limited_shutdown(ferry_executor *executor, bool wait, bool c
     if (frame_of(executor))
         return FERRY_EDEADLK;
     /* In a job of the executor below: it may be this thread that the carriers wait for. */
-    while (fy_frame_current() && fy_clock_left(deadline_us) && !wait_for_end(view, 0) && let_inner_help(view))
+    while (fy_frame_current() && fy_clock_left(deadline_us) && !wait_for_end(view, 0) && help(view))
         continue;
     return wait_for_end(view, deadline_us) ? 0 : FERRY_ETIMEDOUT;
 }
@@ -217,7 +189,7 @@ static const fy_executor_ops limited_ops = {
     .note_cancelled = limited_note_cancelled,
     .claim_elsewhere = limited_claim_elsewhere,
     .shutdown = limited_shutdown,
-    .before_wait = limited_before_wait,
+    .find_carrier = limited_find_carrier,
     .stats = limited_stats,
     .describe = limited_describe,
     .cancel_running = limited_cancel_running,

@@ -38,7 +38,6 @@ typedef struct fy_place {
     ferry_job *job;
     const char *worker;
     int64_t began_us;
-    ferry_job *waits_for;     /* the job of this view for which it waited last; one reference, or NULL */
 } fy_place;
 
 /* Lies in the memory of its own job. */

@@ -171,7 +171,6 @@ static void run(fy_limited *view, fy_place *here) {
     view->done++;
     view->failed += status != 0;
     fy_mutex_unlock(&view->lock);
-    ferry_job_unref(here->waits_for);
     fy_job_finish_claimed(job, status);
     if (!async)
         ferry_job_unref(job);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs that wait for jobs. A thread that is about to block inside a job first lets the other job's executor help (a
- * pool runs the pending job right here), then makes sure that no chain of waits leads back to it.
+/* Jobs that wait for jobs. A thread that is about to block inside a job first makes sure that what it waits for can
+ * ever come, and helps if it can.
  *
  * Every thread that blocks inside a job links a record: what it runs (its stack of frames, which cannot change while it
- * is blocked) and what it waits for. The lock guards the list. Whoever is about to link a record follows the chain of
- * waits from it to its end, and sees all the others. If the chain comes back to him, he is refused. If it ends with a
- * job that nobody has begun, and which no worker of its pool will begin (or he is one of them), he runs it first. So of
- * those that would wait for each other for ever, the last one to come either helps or is told. */
+ * is blocked) and for which jobs it waits, one of which is enough. The lock guards the list. Whoever is about to link a
+ * record follows the chains of waits from it to their ends, and sees all the others: from a job that a blocked thread
+ * runs, to those that it waits for; from a pending one, to what its executor needs to begin it (a carrier, or a place
+ * that is held by a blocked thread's job). If all chains come back, he is refused. If one ends with a job that nobody
+ * has begun, and which no worker of its pool will begin (or he is one of them), he runs it first. So of those that
+ * would wait for each other for ever, the last one to come either helps or is told. */
 #include <apr_errno.h>
 
 #include "executor/executor.h"
@@ -22,29 +24,78 @@ static bool runs(const fy_frame *frame, const ferry_job *job) {
     return false;
 }
 
-/* The job at the end of the chain of waits that begins with this one; NULL: the chain leads back to one of `frames`. */
-static ferry_job *end_of_chain(const fy_frame *frames, ferry_job *job) {
-    for (;;) {
-        if (runs(frames, job))
-            return NULL;
-        const fy_wait_record *record = records;
-        while (record && !runs(record->frames, job))
-            record = record->next;
-        if (!record)
-            return job;
-        job = record->waiting_for;
-    }
+/* ---- chains of waits; all under the lock ---- */
+
+/* Where a chain ends: with a job that perhaps has to be run (one reference), with one that will be (NULL), or
+ * nowhere. */
+typedef struct chain {
+    bool ends;
+    ferry_job *job;
+} chain;
+
+static const chain endless = {false, NULL};
+
+static chain follow(const fy_frame *frames, ferry_job *job);
+
+/* A blocked thread goes on when one of its jobs is done. Those that were seen before lead to nothing new. */
+static chain follow_record(const fy_frame *frames, fy_wait_record *record) {
+    chain found = endless;
+    if (record->is_seen)
+        return endless;
+    record->is_seen = true;
+    for (size_t i = 0; i < record->count && !found.ends; i++)
+        found = follow(frames, record->jobs[i]);
+    return found;
 }
 
-/* The pending job's executor is alive if one of this thread's own jobs is running in it. */
-static ferry_status let_executor_object(const fy_frame *frames, ferry_job *job) {
-    if ((fy_job_load_state(job) & FY_JOB_STATE) != FY_JOB_PENDING)
-        return 0;
-    for (const fy_frame *frame = frames; frame; frame = frame->outer)
-        if (frame->job->executor == job->executor && job->executor->ops->before_wait)
-            return job->executor->ops->before_wait(job->executor, job);
-    return 0;
+static size_t count_places(const fy_frame *frame, const ferry_executor *executor) {
+    size_t places = 0;
+    for (; frame; frame = frame->outer)
+        places += frame->job->executor == executor;
+    return places;
 }
+
+/* A pending job begins when a place gets free, if all of them are held by blocked threads. Whoever holds any other
+ * place is not blocked. */
+static chain follow_places(const fy_frame *frames, const ferry_executor *executor, size_t places) {
+    size_t blocked = count_places(frames, executor);
+    chain found = endless;
+    for (const fy_wait_record *record = records; record; record = record->next)
+        blocked += count_places(record->frames, executor);
+    if (blocked < places)
+        return (chain){true, NULL};
+    for (fy_wait_record *record = records; record && !found.ends; record = record->next)
+        if (count_places(record->frames, executor))
+            found = follow_record(frames, record);
+    return found;
+}
+
+static chain follow(const fy_frame *frames, ferry_job *job) {
+    size_t places = 0;
+    if (runs(frames, job))
+        return endless;
+    for (fy_wait_record *record = records; record; record = record->next)
+        if (runs(record->frames, job))
+            return follow_record(frames, record);
+    ferry_job *carrier = fy_executor_find_carrier(job, &places);
+    if (carrier) {
+        chain found = follow(frames, carrier);
+        ferry_job_unref(carrier);
+        return found;
+    }
+    return places ? follow_places(frames, job->executor, places) : (chain){true, ferry_job_ref(job)};
+}
+
+static chain follow_all(const fy_wait_record *record) {
+    chain found = endless;
+    for (fy_wait_record *other = records; other; other = other->next)
+        other->is_seen = false;
+    for (size_t i = 0; i < record->count && !found.ends; i++)
+        found = follow(record->frames, record->jobs[i]);
+    return found;
+}
+
+/* ---- waiting ---- */
 
 static void link_record(fy_wait_record *record) {
     record->next = records;
@@ -59,41 +110,47 @@ static void unlink_record(fy_wait_record *record) {
     while (*link != record)
         link = &(*link)->next;
     *link = record->next;
+    record->linked = false;
     if (record->executor && record->executor->ops->note_waiting)
         record->executor->ops->note_waiting(record->executor, -1);
 }
 
-/* Either links the record, or claims a job that is to be run first, or refuses. */
+/* Either links the record, or claims a job that is to be run first (one reference), or refuses. */
 static ferry_status decide(fy_wait_record *record, ferry_job **ret_first) {
-    ferry_status status = 0;
-    *ret_first = NULL;
     fy_mutex_lock(fy_waits_lock());
-    ferry_job *end = end_of_chain(record->frames, record->waiting_for);
-    if (!end)
-        status = FERRY_EDEADLK;
-    else if (fy_executor_claim_elsewhere(end, true))
-        *ret_first = ferry_job_ref(end);
-    else
+    chain found = follow_all(record);
+    bool runs_first = found.job && fy_executor_claim_elsewhere(found.job, true);
+    if (found.ends && !runs_first) {
         link_record(record);
-    /* Whoever comes after this one counts it as waiting already; so it looks once more at its own job. */
-    if (record->linked && end == record->waiting_for && fy_executor_claim_elsewhere(end, true)) {
-        unlink_record(record);
-        record->linked = false;
-        *ret_first = ferry_job_ref(end);
+        /* Whoever comes after this one counts it as waiting already; so it looks once more. */
+        runs_first = found.job && fy_executor_claim_elsewhere(found.job, true);
+        if (runs_first)
+            unlink_record(record);
     }
     fy_mutex_unlock(fy_waits_lock());
-    return status;
+    if (runs_first)
+        *ret_first = found.job;
+    else
+        ferry_job_unref(found.job);
+    return found.ends ? 0 : FERRY_EDEADLK;
 }
 
-ferry_status fy_nested_enter(fy_wait_record *record, ferry_job *job) {
-    const fy_frame *frames = fy_frame_current();
+static bool is_any_done(ferry_job *const *jobs, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (fy_job_state_is_done(fy_job_load_state(jobs[i])))
+            return true;
+    return false;
+}
+
+static ferry_status enter(fy_wait_record *record, ferry_job *const *jobs, size_t count) {
     const fy_worker_view *worker = fy_frame_worker_view();
-    *record = (fy_wait_record){
-        .frames = frames, .waiting_for = job, .executor = worker ? worker->executor : NULL};
-    if (!frames)
-        return 0;
-    ferry_status status = let_executor_object(frames, job);
-    while (!status && !record->linked && !fy_job_state_is_done(fy_job_load_state(job))) {
+    record->frames = fy_frame_current();
+    record->jobs = jobs;
+    record->count = count;
+    record->executor = worker ? worker->executor : NULL;
+    record->linked = false;
+    ferry_status status = 0;
+    while (record->frames && !status && !record->linked && !is_any_done(jobs, count)) {
         ferry_job *first = NULL;
         status = decide(record, &first);
         if (first)
@@ -101,6 +158,15 @@ ferry_status fy_nested_enter(fy_wait_record *record, ferry_job *job) {
         ferry_job_unref(first);
     }
     return status;
+}
+
+ferry_status fy_nested_enter(fy_wait_record *record, ferry_job *job) {
+    record->single = job;
+    return enter(record, &record->single, 1);
+}
+
+ferry_status fy_nested_enter_any(fy_wait_record *record, ferry_job *const *jobs, size_t count) {
+    return enter(record, jobs, count);
 }
 
 void fy_nested_leave(fy_wait_record *record) {

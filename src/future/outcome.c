@@ -73,6 +73,7 @@ void fy_outcome_set_real(fy_outcome *outcome, double value) {
 void fy_outcome_set_pointer(fy_outcome *outcome, void *pointer, ferry_free *free) {
     fy_outcome_clear(outcome);
     outcome->kind = FY_VALUE_POINTER;
+    outcome->is_borrowed = false;
     outcome->pointer = pointer;
     outcome->free = free;
 }
@@ -80,6 +81,7 @@ void fy_outcome_set_pointer(fy_outcome *outcome, void *pointer, ferry_free *free
 void fy_outcome_set_bytes(fy_outcome *outcome, void *bytes, size_t size, ferry_free *free) {
     fy_outcome_clear(outcome);
     outcome->kind = FY_VALUE_BYTES;
+    outcome->is_borrowed = false;
     outcome->pointer = bytes;
     outcome->size = size;
     outcome->free = free;
@@ -97,8 +99,10 @@ void fy_outcome_borrow(fy_outcome *to, const fy_outcome *from) {
     *to = *from;
     if (from->kind == FY_VALUE_ERROR)
         to->error = fy_error_create(fy_outcome_worker(from), fy_outcome_message(from));
-    else if (from->kind == FY_VALUE_POINTER || from->kind == FY_VALUE_BYTES)
+    else if (from->kind == FY_VALUE_POINTER || from->kind == FY_VALUE_BYTES) {
         to->free = NULL;
+        to->is_borrowed = true;
+    }
 }
 
 /* ---- reading ---- */
@@ -143,6 +147,8 @@ ferry_status fy_outcome_take_pointer(fy_outcome *outcome, void **ret_pointer) {
         return outcome->status;
     if (outcome->kind != FY_VALUE_POINTER)
         return FERRY_EWRONGTYPE;
+    if (outcome->is_borrowed)
+        return FERRY_ENOTSUP;
     *ret_pointer = outcome->pointer;
     forget_value(outcome);
     return 0;
@@ -153,6 +159,8 @@ ferry_status fy_outcome_take_bytes(fy_outcome *outcome, void **ret_bytes, size_t
         return outcome->status;
     if (outcome->kind != FY_VALUE_BYTES)
         return FERRY_EWRONGTYPE;
+    if (outcome->is_borrowed)
+        return FERRY_ENOTSUP;
     *ret_bytes = outcome->pointer;
     if (ret_size)
         *ret_size = outcome->size;

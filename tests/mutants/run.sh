@@ -120,6 +120,6 @@ idle=$(list_tests | sed 's/^socketpair_//; s/^tcp_//' | sort -u | while read -r 
     grep -q "_$test\$" "$work/failed" || echo "$test"
 done)
 echo
-echo "mutants: $count, survivors: $survivors"
 echo "tests that caught nothing: ${idle:-none}"
+echo "mutants: $((count - survivors)) caught, $survivors survived"
 [ "$survivors" -eq 0 ] && { [ $# -gt 0 ] || [ -z "$idle" ]; }
