@@ -75,11 +75,12 @@ static void retiring_and_respawning_leaks_nothing(void) {
            process, process_later);
     CHECK(heap_later <= heap + HEAP_SLACK_BYTES);
     CHECK(process_later <= process + PROCESS_SLACK_KB);
+    CHECK_STATUS(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER), 0);
     ferry_executor_stats stats = fy_stats(pool);
     /* With so short a patience a worker may also retire before the job it was started for is there. */
     CHECK(stats.workers_started >= submitted);
     CHECK_INT(stats.done, submitted);
-    CHECK_STATUS(ferry_executor_close(pool), 0);
+    ferry_executor_unref(pool);
 }
 
 static const fy_test tests[] = {
