@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pool whose workers retire after every job and are started again for the next leaks nothing, however often: from a
- * tenth of the rounds on neither heap nor process grows. FERRY_TEST_RESPAWNS sets how many rounds. */
+ * tenth of the rounds on neither the heap, nor the process, nor its address space (threads' stacks) grows.
+ * FERRY_TEST_RESPAWNS sets how many rounds. */
 #define FY_TEST_DEADLINE_S 900
 
 #include "support/jobs.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #if defined(__GLIBC__) && !FY_SANITIZED
 #include <malloc.h>
@@ -16,8 +18,9 @@
 
 enum { RESPAWNS = FY_SANITIZED ? 3000 : 100000 };
 
-/* What is allowed to differ between two looks: far less than a leak of a byte or so for each respawn. */
-enum { HEAP_SLACK_BYTES = 32 * 1024, PROCESS_SLACK_KB = 1024 };
+/* What is allowed to differ between two looks: far less than a leak of a byte or so for each respawn; and of addresses,
+ * less than a stack in a thousand, but more than an arena of malloc's. */
+enum { HEAP_SLACK_BYTES = 32 * 1024, PROCESS_SLACK_KB = 1024, ADDRESSES_SLACK_KB = 256 * 1024 };
 
 static size_t heap_bytes(void) {
 #if HEAP_CAN_BE_MEASURED
@@ -29,15 +32,15 @@ static size_t heap_bytes(void) {
 }
 
 /* 0 where the system does not tell, or where a sanitizer's own memory grows. */
-static long process_kb(void) {
+static long process_kb(const char *what) {
     char line[256];
     long kb = 0;
     FILE *status = FY_SANITIZED ? NULL : fopen("/proc/self/status", "r");
     if (!status)
         return 0;
     while (fgets(line, sizeof line, status))
-        if (sscanf(line, "VmRSS: %ld", &kb) == 1)
-            break;
+        if (strncmp(line, what, strlen(what)) == 0)
+            kb = strtol(line + strlen(what), NULL, 10);
     fclose(status);
     return kb;
 }
@@ -67,14 +70,15 @@ static void retiring_and_respawning_leaks_nothing(void) {
         &(ferry_thread_pool_options){FERRY_THREAD_POOL_OPTIONS, .max_workers = 1, .idle_timeout_us = 1});
     uint64_t submitted = respawn_until(pool, rounds / 10);
     size_t heap = heap_bytes();
-    long process = process_kb();
+    long process = process_kb("VmRSS:"), addresses = process_kb("VmSize:");
     submitted += respawn_until(pool, rounds);
     size_t heap_later = heap_bytes();
-    long process_later = process_kb();
-    printf("respawned %d times; heap %zu then %zu bytes, process %ld then %ld KB ", (int)rounds, heap, heap_later,
-           process, process_later);
+    long process_later = process_kb("VmRSS:"), addresses_later = process_kb("VmSize:");
+    printf("respawned %d times; heap %zu then %zu bytes, process %ld then %ld KB, addresses %ld then %ld KB ",
+           (int)rounds, heap, heap_later, process, process_later, addresses, addresses_later);
     CHECK(heap_later <= heap + HEAP_SLACK_BYTES);
     CHECK(process_later <= process + PROCESS_SLACK_KB);
+    CHECK(addresses_later <= addresses + ADDRESSES_SLACK_KB);
     CHECK_STATUS(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER), 0);
     ferry_executor_stats stats = fy_stats(pool);
     /* With so short a patience a worker may also retire before the job it was started for is there. */

@@ -27,6 +27,7 @@
 #ifndef FERRY_EXECUTOR_THREADPOOL_H
 #define FERRY_EXECUTOR_THREADPOOL_H
 
+#include "base/spin.h"
 #include "executor/executor.h"
 #include "executor/frame.h"
 #include "executor/host.h"
@@ -47,7 +48,7 @@ typedef struct fy_worker {
     bool is_searching;           /* its own */
     _Atomic bool is_between;     /* its own: it has ended a job and will look for the next one at once */
     unsigned turn;               /* its own: jobs taken */
-    int64_t last_gap_us;         /* its own: how long it was without work the last time */
+    fy_spin spin;                /* its own: while it looks for a job */
     uint64_t ticks;              /* its own: when the last job ended */
     fy_parker parker;
 

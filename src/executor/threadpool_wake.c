@@ -99,7 +99,7 @@ static ferry_status create_worker(fy_pool *pool, fy_worker **ret_worker) {
     }
     worker->pool = pool;
     worker->is_searching = true;
-    worker->last_gap_us = FERRY_FOREVER; /* not known to be short */
+    fy_spin_init(&worker->spin);
     worker->drain = (fy_drain){.run = fy_worker_run, .gone = fy_worker_gone};
     *ret_worker = worker;
     return 0;

@@ -5,9 +5,7 @@
 #include "executor/lot.h"
 #include "executor/threadpool.h"
 
-/* A spin lasts a little longer than a wake-up through the kernel may take, since the other side may just be waking up;
- * and it pays only if the last wait was short. */
-enum { SPIN_US = 60, SPIN_IF_GAP_UNDER_US = 250, SPIN_LOOKS = 8 };
+enum { SPIN_LOOKS = 8 };
 
 /* ---- counting; each counter has one writer ---- */
 
@@ -114,24 +112,26 @@ static bool has_work(const fy_pool *pool) {
                                                    atomic_load_explicit(&pool->stage_tail, memory_order_relaxed);
 }
 
-static void spin(fy_worker *worker) {
-    const fy_pool *pool = worker->pool;
-    uint64_t began = fy_clock_ticks();
-    uint64_t limit = SPIN_US * pool->ticks_per_us;
-    do {
-        for (int i = 0; i < SPIN_LOOKS; i++) {
-            if (has_work(pool) || !atomic_load_explicit(&pool->accepting, memory_order_relaxed))
-                return;
-            fy_cpu_relax();
-        }
-    } while (fy_clock_ticks() - began < limit);
+static bool has_reason_to_look(const fy_pool *pool) {
+    return has_work(pool) || !atomic_load_explicit(&pool->accepting, memory_order_relaxed);
 }
 
-static bool may_spin(const fy_worker *worker) {
+static void spin(fy_worker *worker, uint32_t limit_us) {
+    const fy_pool *pool = worker->pool;
+    uint64_t began = fy_clock_ticks();
+    do {
+        for (int i = 0; i < SPIN_LOOKS && !has_reason_to_look(pool); i++)
+            fy_cpu_relax();
+    } while (!has_reason_to_look(pool) && fy_clock_ticks() - began < limit_us * pool->ticks_per_us);
+    fy_spin_end(&worker->spin, has_work(pool));
+}
+
+/* How long to spin now; 0: not at all. Under the lock. */
+static uint32_t spin_limit(fy_worker *worker) {
     const fy_pool *pool = worker->pool;
     /* Spinning pays only on a processor that nobody else needs: the other workers, and the one who submits. */
     bool has_cpu = pool->workers_alive - pool->idle_count < pool->cpus;
-    return has_cpu && !pool->searching && !pool->closed && worker->last_gap_us < SPIN_IF_GAP_UNDER_US;
+    return has_cpu && !pool->searching && !pool->closed ? fy_spin_begin(&worker->spin) : 0;
 }
 
 /* Takes the worker off the books; its thread ends soon. Under the lock. */
@@ -198,11 +198,12 @@ static ferry_job *find_job(fy_worker *worker) {
             retire(worker);
             break;
         }
-        if (!has_spun && may_spin(worker)) {
+        uint32_t limit_us = has_spun ? 0 : spin_limit(worker);
+        if (limit_us) {
             pool->searching = worker->is_searching = has_spun = true;
             fy_pool_publish(pool);
             fy_mutex_unlock(&pool->lock);
-            spin(worker);
+            spin(worker, limit_us);
             fy_mutex_lock(&pool->lock);
         } else {
             in_time = sleep_idle(worker);
@@ -218,7 +219,7 @@ static ferry_job *next_job(fy_worker *worker) {
         uint64_t began = fy_clock_ticks();
         job = find_job(worker);
         worker->ticks = fy_clock_ticks();
-        worker->last_gap_us = (int64_t)((worker->ticks - began) / worker->pool->ticks_per_us);
+        worker->spin.last_gap_us = (int64_t)((worker->ticks - began) / worker->pool->ticks_per_us);
     }
     return job;
 }

@@ -40,7 +40,7 @@ static void init_fields(ferry_loop *loop, const ferry_loop_options *options) {
     loop->fork_generation = fy_fork_generation();
     loop->ticks_per_us = fy_clock_ticks_per_us();
     loop->cpus = fy_cpu_affinity();
-    loop->last_gap_us = FERRY_FOREVER; /* not known to be short */
+    fy_spin_init(&loop->spin);
     loop->debug = options->debug;
     loop->slow_callback_duration_us =
         options->slow_callback_duration_us ? options->slow_callback_duration_us : SLOW_CALLBACK_DEFAULT_US;

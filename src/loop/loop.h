@@ -13,6 +13,7 @@
 
 #include "base/hints.h"
 #include "base/slab.h"
+#include "base/spin.h"
 #include "loop/handle.h"
 #include "loop/inbox.h"
 #include "loop/ready.h"
@@ -71,7 +72,7 @@ struct ferry_loop {
     uint32_t turns_unpolled;
     uint32_t callbacks_unlooked;
     uint32_t timers_due;    /* in the last turn that looked for them */
-    int64_t last_gap_us;    /* how long the last wait for a message took */
+    fy_spin spin;           /* while it waits for a message */
     size_t files;           /* attached to the backend */
 
     fy_timers timers;

@@ -15,9 +15,7 @@ enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 1
 /* How late a timer may be made at most so that it is run together with others. */
 enum { TIMERS_GATHERED_US = 40 };
 
-/* A spin lasts a little longer than a wake-up through the kernel may take, since the other side may just be waking up;
- * and it pays only if the last wait was short. */
-enum { SPIN_US = 60, SPIN_IF_GAP_UNDER_US = 250, SPIN_LOOKS = 8 };
+enum { SPIN_LOOKS = 8 };
 
 static _Thread_local ferry_loop *running;
 
@@ -101,17 +99,16 @@ static bool is_poll_due(ferry_loop *loop) {
 /* While jobs are out: waits a moment for one to come back before going to the kernel, if the last wait was short and
  * the jobs leave a processor free for that. */
 static bool spin_for_news(ferry_loop *loop, uint64_t began) {
-    if (loop->jobs_out < loop->cpus && loop->last_gap_us < SPIN_IF_GAP_UNDER_US) {
-        uint64_t limit = SPIN_US * loop->ticks_per_us;
+    uint32_t limit_us = loop->jobs_out < loop->cpus ? fy_spin_begin(&loop->spin) : 0;
+    if (limit_us) {
         do {
-            for (int i = 0; i < SPIN_LOOKS; i++) {
-                if (fy_inbox_has_news(&loop->inbox))
-                    return true;
+            for (int i = 0; i < SPIN_LOOKS && !fy_inbox_has_news(&loop->inbox); i++)
                 fy_cpu_relax();
-            }
-        } while (fy_clock_ticks() - began < limit);
+        } while (!fy_inbox_has_news(&loop->inbox) && fy_clock_ticks() - began < limit_us * loop->ticks_per_us);
+        fy_spin_end(&loop->spin, fy_inbox_has_news(&loop->inbox));
     }
-    fy_thread_yield();
+    if (!fy_inbox_has_news(&loop->inbox))
+        fy_thread_yield();
     return fy_inbox_has_news(&loop->inbox);
 }
 
@@ -144,7 +141,7 @@ static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *
             status = wait_in_kernel(loop, deadline_us, done);
         else if (began - loop->now_ticks >= POLL_INTERVAL_US * loop->ticks_per_us)
             status = poll_now(loop, done);
-        loop->last_gap_us = (int64_t)((fy_clock_ticks() - began) / loop->ticks_per_us);
+        loop->spin.last_gap_us = (int64_t)((fy_clock_ticks() - began) / loop->ticks_per_us);
     }
     /* What has ended the wait is most often in the inbox. */
     drain_inbox(loop);
