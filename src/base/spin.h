@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether, and for how long, a thread that waits for another one looks on before it sleeps. Two threads that work hand
- * in hand would else each sleep while the other one is still waking up. A spin must outlast a wake-up through the kernel
- * to bring them together; it is tried only after a wait that was short, for half as long after each failure, and after a
- * few failures hardly ever. So it costs little where it cannot help. */
+ * in hand would else each sleep while the other one is still waking up. A spin must outlast a wake-up through the
+ * kernel to bring them together; it is tried only after a wait that was short, for half as long after each failure, and
+ * after a few failures hardly ever. So it costs little where it cannot help. */
 #ifndef FERRY_BASE_SPIN_H
 #define FERRY_BASE_SPIN_H
 
