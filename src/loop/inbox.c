@@ -14,6 +14,8 @@
  *           one thread keep their order.
  *   reader  Exchanges head for EMPTY and reverses what it got. Closes each chunk, once it is open, by an exchange on
  *           `taken`: places below what it held are filled or about to be, and it waits for those few instructions.
+ *   close   Exchanges head for CLOSED, which is final. A refused sender reads it with acquire, so that what the reader
+ *           did before it closed is behind it.
  *   arm     CAS head: EMPTY -> SLEEPING. If the reader later finds SLEEPING gone, one sender owes a wake: it expects it
  *           in wakes_expected, and close waits until wakes_done has caught up, so the backend outlives every wake.
  *
@@ -96,12 +98,17 @@ static void put_chunk(fy_inbox *inbox, fy_post_chunk *chunk) {
     fy_mutex_unlock(&inbox->spare_lock);
 }
 
+/* Whoever is refused goes on to clean up in the loop's place, and must see all that its thread did before it closed. */
+static uintptr_t refuse(fy_inbox *inbox) {
+    return atomic_load_explicit(&inbox->head, memory_order_acquire);
+}
+
 /* Puts the item in; returns the head that it replaced, or CLOSED. */
 static uintptr_t put_item(fy_inbox *inbox, uintptr_t item, fy_message *message) {
     uintptr_t old = atomic_load_explicit(&inbox->head, memory_order_relaxed);
     do {
         if (old == CLOSED)
-            return CLOSED;
+            return refuse(inbox);
         message->next = old == SLEEPING ? EMPTY : old;
     } while (!atomic_compare_exchange_weak_explicit(&inbox->head, &old, item, memory_order_acq_rel,
                                                     memory_order_relaxed));
