@@ -64,7 +64,8 @@ enum {
     FERRY_EWRONGTYPE = 121012,     /* the result is of another kind than the one asked for */
     FERRY_EEXHAUSTED = 121013,     /* the iteration has ended */
     FERRY_ENOTHREAD = 121014,      /* the system refused a thread, and no worker exists to take the job */
-    FERRY_ENOTSUP = 121015         /* not on this platform, or not by this kind of executor */
+    FERRY_ENOTSUP = 121015,        /* not on this platform, or not by this kind of executor */
+    FERRY_ETRUNCATED = 121016      /* a datagram was longer than the buffer, and is gone */
 };
 
 /* What a status means, in words. Writes at most `size` bytes into `buffer`, always terminated, and returns it.

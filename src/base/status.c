@@ -26,6 +26,7 @@ static const char *const sentences[] = {
     [FERRY_EEXHAUSTED - FIRST] = "The iteration has ended",
     [FERRY_ENOTHREAD - FIRST] = "The system refused a thread and no worker exists to take the job",
     [FERRY_ENOTSUP - FIRST] = "Not supported on this platform or by this kind of executor",
+    [FERRY_ETRUNCATED - FIRST] = "The datagram was longer than the buffer and is gone",
 };
 
 static const char *own_sentence(ferry_status status) {

@@ -74,6 +74,7 @@ struct ferry_loop {
     uint32_t timers_due;    /* in the last turn that looked for them */
     fy_spin spin;           /* while it waits for a message */
     size_t files;           /* attached to the backend */
+    void (*op_done)(ferry_loop *loop, fy_op *op); /* set by the floor that attaches the first one */
 
     fy_timers timers;
     fy_turn_hook *hooks;

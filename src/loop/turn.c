@@ -239,7 +239,8 @@ ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us) {
         status = sleep_until(loop, deadline_us, &done);
     }
     /* 3: finished operations resolve their futures */
-    FY_ASSERT(fy_list_is_empty(&done));
+    for (fy_op *op; (op = fy_op_list_pop(&done));)
+        loop->op_done(loop, op);
     /* 4: timers that are due */
     if (loop->timers.count)
         take_due_timers(loop);

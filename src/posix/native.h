@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/assert.h"
 #include "ferry/base.h"
@@ -15,6 +16,8 @@
 /* ---- the backends' own ---- */
 
 typedef int fy_handle;
+
+typedef pid_t fy_process;
 
 /* The reactor's view of a file; reactor.c says who writes what. */
 typedef struct fy_file_native {

@@ -15,11 +15,22 @@
  *       something coarser gets its timeout rounded up, so no wait ends before its deadline for the clock's sake.
  *
  * Outcomes. A delivered op has a status: 0, APR_EOF (a read met the end of the stream), FERRY_ECANCELED, or an OS code.
- * With status 0 at least one byte has moved, and `count` says how many; with any other, count is 0. Short reads and
- * short writes are the rule: whoever needs more submits again.
+ * With any but 0, count is 0. With status 0, by kind:
+ *
+ *   READ WRITE        `count`, at least 1, says how many bytes have moved. Short reads and short writes are the rule:
+ *                     whoever needs more submits again.
+ *   RECVFROM SENDTO   One datagram, of `count` bytes, which may be 0; never part of one: a datagram that is too long for
+ *                     its buffer is gone, with the status FERRY_ETRUNCATED. A complaint about an earlier datagram
+ *                     (port unreachable) is an error status of the next op, and the file goes on working.
+ *   ACCEPT            `accepted` is a connected handle, not attached, closed on exec, the deliverer's to close. Where
+ *                     the other side has gone before it could be accepted, the op waits for the next one.
+ *   CONNECT           Connected. After another status the file must be detached.
+ *   POLL_IN POLL_OUT  A read, or a write, would not block now: it moves bytes, or tells an end or an error.
+ *   CHILD             The process has ended, and was reaped where the system has such a thing: `exit` tells how.
  *
  * Cancel. A cancelled op is delivered by a later wait, with FERRY_ECANCELED unless its outcome was already final: then
- * with that outcome. A cancelled read has taken no byte. To cancel twice, or an op that is not in flight, does nothing.
+ * with that outcome. A cancelled read has taken no byte, a cancelled accept no connection, a cancelled child was not
+ * reaped. To cancel twice, or an op that is not in flight, does nothing.
  *
  * The end of a stream. Bytes that arrived before it, or together with it, are read first. A write to a peer that is
  * gone ends with a status; no signal is raised.
@@ -35,30 +46,55 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "ferry/address.h"
 #include "ferry/base.h"
 #include "native.h"
 
 typedef struct fy_backend fy_backend;
+typedef struct fy_net_class fy_net_class;
 typedef struct fy_op fy_op;
 
 enum { FY_IN, FY_OUT, FY_DIRECTIONS };
 
-/* What an op does. Even kinds occupy their file's incoming direction, odd ones the outgoing: a new pair of kinds
- * (accept and connect, recvfrom and sendto) goes to the end and brings its fields to fy_op, never a function to the
- * class. */
+/* What an op does. Even kinds occupy their file's incoming direction, odd ones the outgoing: a new pair of kinds goes to
+ * the end and brings its fields to fy_op, never a function to the class. */
 typedef enum fy_op_kind {
     FY_OP_READ,
     FY_OP_WRITE,
+    FY_OP_RECVFROM,
+    FY_OP_SENDTO,
+    FY_OP_ACCEPT,
+    FY_OP_CONNECT,
+    FY_OP_POLL_IN,
+    FY_OP_POLL_OUT,
+    FY_OP_CHILD,
     FY_OP_KINDS
 } fy_op_kind;
 
-/* One open handle as a backend sees it. The caller sets `handle` and zeroes the rest before attach. */
+/* What a file is to the backend. */
+typedef enum fy_file_use {
+    FY_FILE_OWNED,    /* detach closes the handle */
+    FY_FILE_BORROWED, /* attach leaves its modes and detach the handle as they are; only POLL ops, on descriptors or,
+                       * where the system has them, sockets. The owner may close it before detach. */
+    FY_FILE_PROCESS   /* `process` is watched, for one CHILD op; `handle` is the backend's */
+} fy_file_use;
+
+/* One open handle as a backend sees it. The caller sets `handle`, `use` and `process` and zeroes the rest before
+ * attach. */
 typedef struct fy_file {
     fy_handle handle;
+    fy_file_use use;
+    fy_process process;              /* FY_FILE_PROCESS: a child of this process that nobody else waits for */
     fy_op *in_flight[FY_DIRECTIONS]; /* the backend writes it; the caller may ask whether it is NULL */
     void *slot;                      /* the backend's own, from attach to detach */
     fy_file_native native;           /* likewise */
 } fy_file;
+
+/* How a process ended. */
+typedef struct fy_exit {
+    int32_t code;   /* what it returned or passed to exit; 0 if a signal ended it */
+    int32_t signal; /* the signal that ended it, or 0 */
+} fy_exit;
 
 /*              before submit    in flight     delivered
  *   node       caller           backend       caller, from the done list on
@@ -69,12 +105,18 @@ struct fy_op {
     fy_node node;
     fy_file *file;
     union {
-        void *buffer;     /* READ: where the bytes go */
-        const void *data; /* WRITE: where they come from */
+        void *buffer;     /* READ, RECVFROM: where the bytes go */
+        const void *data; /* WRITE, SENDTO: where they come from */
     };
-    size_t size;         /* at least 1 */
-    size_t count;        /* out: bytes moved */
-    ferry_status status; /* out */
+    size_t size;             /* READ, WRITE: at least 1; RECVFROM, SENDTO: may be 0 */
+    union {
+        size_t count;        /* out, READ WRITE RECVFROM SENDTO: bytes moved */
+        fy_handle accepted;  /* out, ACCEPT */
+        fy_exit exit;        /* out, CHILD */
+    };
+    ferry_address *address;  /* SENDTO, CONNECT: where to (SENDTO on a connected socket: NULL); RECVFROM, ACCEPT: where
+                              * the peer's address goes, or NULL. It lives as long as the buffer. */
+    ferry_status status;     /* out */
     fy_op_kind kind;
     fy_op_native native;
 };
@@ -90,12 +132,12 @@ typedef struct fy_backend_class {
 
     int64_t (*now)(fy_backend *backend);
 
-    /* Takes the file's handle over: the backend makes it non-blocking if it needs that, and detach will close it.
+    /* Takes the file's handle over, as its use says: the backend makes an owned one non-blocking if it needs that.
      * Returns: 0, or an OS code, and then the handle is still the caller's (EPERM: a kind of file that no one can wait
-     * for; EBADF: not open; ENOMEM, ENOSPC). */
+     * for; EBADF: not open; EEXIST: attached already; ESRCH: no such process; ENOMEM, ENOSPC). */
     ferry_status (*attach)(fy_backend *backend, fy_file *file);
 
-    /* Forgets the file and closes its handle. None of its ops is in flight. */
+    /* Forgets the file and closes its handle if it is owned. None of its ops is in flight. */
     void (*detach)(fy_backend *backend, fy_file *file);
 
     /* The op's file is attached, the op is not in flight, and its direction is free. */
@@ -117,6 +159,9 @@ typedef struct fy_backend_class {
 
 struct fy_backend {
     const fy_backend_class *class;
+
+    /* How handles for it are made: the system's sockets, or a simulator's own. */
+    const fy_net_class *net;
 
     /* What a foreign loop polls for reading so as to know when a wait would deliver something or was woken; -1: none.
      * It does not tell of `finished`. */
