@@ -19,8 +19,8 @@
  *
  *   READ WRITE        `count`, at least 1, says how many bytes have moved. Short reads and short writes are the rule:
  *                     whoever needs more submits again.
- *   RECVFROM SENDTO   One datagram, of `count` bytes, which may be 0; never part of one: a datagram that is too long for
- *                     its buffer is gone, with the status FERRY_ETRUNCATED. A complaint about an earlier datagram
+ *   RECVFROM SENDTO   One datagram, of `count` bytes, which may be 0; never part of one: a datagram that is too long
+ *                     for its buffer is gone, with the status FERRY_ETRUNCATED. A complaint about an earlier datagram
  *                     (port unreachable) is an error status of the next op, and the file goes on working.
  *   ACCEPT            `accepted` is a connected handle, not attached, closed on exec, the deliverer's to close. Where
  *                     the other side has gone before it could be accepted, the op waits for the next one.
@@ -56,8 +56,8 @@ typedef struct fy_op fy_op;
 
 enum { FY_IN, FY_OUT, FY_DIRECTIONS };
 
-/* What an op does. Even kinds occupy their file's incoming direction, odd ones the outgoing: a new pair of kinds goes to
- * the end and brings its fields to fy_op, never a function to the class. */
+/* What an op does. Even kinds occupy their file's incoming direction, odd ones the outgoing: a new pair of kinds goes
+ * to the end and brings its fields to fy_op, never a function to the class. */
 typedef enum fy_op_kind {
     FY_OP_READ,
     FY_OP_WRITE,
