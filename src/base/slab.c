@@ -6,8 +6,9 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/pages.h"
 
-enum { FIRST_CHUNK_BYTES = 2048, LARGEST_CHUNK_BYTES = 256 * 1024, CELL_ALIGNMENT = 128 };
+enum { FIRST_CHUNK_BYTES = 2048, LARGEST_CHUNK_BYTES = 4 * 1024 * 1024, CELL_ALIGNMENT = 128 };
 
 struct fy_slab_chunk {
     fy_slab_chunk *next;
@@ -72,6 +73,8 @@ void *fy_slab_alloc_slow(fy_slab *slab) {
     fy_slab_chunk *chunk = fy_malloc(bytes);
     if (!chunk)
         return NULL;
+    if (bytes >= FY_PAGES_WORTH_BYTES)
+        fy_pages_expect_use(chunk, bytes);
     /* Cells of 64 or 128 bytes begin on a cache line, or on a pair of them that is fetched together. */
     uintptr_t first = ((uintptr_t)(chunk + 1) + CELL_ALIGNMENT - 1) / CELL_ALIGNMENT * CELL_ALIGNMENT;
     size_t count = ((uintptr_t)chunk + bytes - first) / slab->cell_size;

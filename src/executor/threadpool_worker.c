@@ -5,7 +5,7 @@
 #include "executor/lot.h"
 #include "executor/threadpool.h"
 
-enum { SPIN_LOOKS = 8 };
+enum { SPIN_LOOKS = 64 };
 
 /* ---- counting; each counter has one writer ---- */
 
@@ -116,12 +116,14 @@ static bool has_reason_to_look(const fy_pool *pool) {
     return has_work(pool) || !atomic_load_explicit(&pool->accepting, memory_order_relaxed);
 }
 
+/* It gives way now and then, for the kernel may have put whoever brings work behind this thread. */
 static void spin(fy_worker *worker, uint32_t limit_us) {
     const fy_pool *pool = worker->pool;
     uint64_t began = fy_clock_ticks();
     do {
         for (int i = 0; i < SPIN_LOOKS && !has_reason_to_look(pool); i++)
             fy_cpu_relax();
+        fy_thread_yield();
     } while (!has_reason_to_look(pool) && fy_clock_ticks() - began < limit_us * pool->ticks_per_us);
     fy_spin_end(&worker->spin, has_work(pool));
 }

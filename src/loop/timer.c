@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/hints.h"
+#include "base/pages.h"
 
 enum { CHILDREN = 4, FIRST_CAPACITY = 64, PURGE_CANCELLED_MIN = 50, CACHE_LINE = 64 };
 
@@ -77,6 +78,8 @@ static bool grow(fy_timers *timers) {
     char *block = fy_realloc(timers->block, capacity * sizeof(fy_timer) + CACHE_LINE);
     if (!block)
         return false;
+    if (capacity * sizeof(fy_timer) >= FY_PAGES_WORTH_BYTES)
+        fy_pages_expect_use(block, capacity * sizeof(fy_timer));
     size_t offset = heap_offset(block);
     if (offset != old_offset)
         memmove(block + offset, block + old_offset, timers->count * sizeof(fy_timer));

@@ -15,7 +15,7 @@ enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 1
 /* How late a timer may be made at most so that it is run together with others. */
 enum { TIMERS_GATHERED_US = 40 };
 
-enum { SPIN_LOOKS = 8 };
+enum { SPIN_LOOKS = 64 };
 
 static _Thread_local ferry_loop *running;
 
@@ -97,13 +97,15 @@ static bool is_poll_due(ferry_loop *loop) {
 }
 
 /* While jobs are out: waits a moment for one to come back before going to the kernel, if the last wait was short and
- * the jobs leave a processor free for that. */
+ * the jobs leave a processor free for that. It gives way now and then, for the kernel may have put the very thread that
+ * is waited for behind this one. */
 static bool spin_for_news(ferry_loop *loop, uint64_t began) {
     uint32_t limit_us = loop->jobs_out < loop->cpus ? fy_spin_begin(&loop->spin) : 0;
     if (limit_us) {
         do {
             for (int i = 0; i < SPIN_LOOKS && !fy_inbox_has_news(&loop->inbox); i++)
                 fy_cpu_relax();
+            fy_thread_yield();
         } while (!fy_inbox_has_news(&loop->inbox) && fy_clock_ticks() - began < limit_us * loop->ticks_per_us);
         fy_spin_end(&loop->spin, fy_inbox_has_news(&loop->inbox));
     }
