@@ -7,6 +7,9 @@ set(ferry_warnings -Wall -Wextra -Wshadow -Wconversion -pedantic $<$<COMPILE_LAN
 # Internal headers are named from src/ ("loop/loop.h"); the port's native.h alone is found by its own name.
 set(ferry_internal_includes "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/src/${ferry_port}")
 
+include(CheckIPOSupported)
+check_ipo_supported(RESULT ferry_can_optimize_as_a_whole OUTPUT ferry_ipo_output LANGUAGES C)
+
 # ferry_compile_options(target): the project's own standard, for whatever is built here.
 function(ferry_compile_options target)
     set_target_properties(${target} PROPERTIES
@@ -41,6 +44,10 @@ function(ferry_library target kind)
         if(kind STREQUAL "SHARED")
             target_link_options(${target} PRIVATE LINKER:-Bsymbolic-functions)
         endif()
+    endif()
+    # Only the shared form: objects of a static one must suit any linker.
+    if(kind STREQUAL "SHARED" AND ferry_can_optimize_as_a_whole)
+        set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION_RELEASE ON)
     endif()
     target_link_libraries(${target} PRIVATE PkgConfig::FERRY_APR Threads::Threads)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)

@@ -168,14 +168,18 @@ static void parents_executors_answer_in_the_child_that_they_are_forked(void) {
     check_child("asks_in_the_child");
 }
 
+#if FY_FORKS_AMID_THREADS
 /* ET-018 */
 static void fork_while_others_submit_leaves_no_lock_held_in_the_child(void) {
     check_child("forks_while_threads_submit");
 }
+#endif
 
 static const fy_test tests[] = {
     FY_TEST(parents_executors_answer_in_the_child_that_they_are_forked),
+#if FY_FORKS_AMID_THREADS
     FY_TEST(fork_while_others_submit_leaves_no_lock_held_in_the_child),
+#endif
 };
 
 static const fy_child_mode modes[] = {

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/sanitized.h"
 #include "support/threads.h"
 
 #define CHILD_LIMIT_US INT64_C(20000000)
@@ -313,6 +314,7 @@ static void child_does_not_wait_for_a_callback_of_the_parent(void) {
     end_loop(loop);
 }
 
+#if FY_FORKS_AMID_THREADS
 enum { POSTERS = 2, FORKS = 30, AHEAD_MAX = 2000 };
 
 typedef struct poster {
@@ -369,6 +371,7 @@ static void forks_while_threads_post_harm_neither_side(void) {
     CHECK_INT(ran, 3 * FORKS);
     end_loop(loop);
 }
+#endif
 
 static const fy_test tests[] = {
     FY_TEST(child_of_a_callback_is_refused_and_the_parent_goes_on),
@@ -376,7 +379,9 @@ static const fy_test tests[] = {
     FY_TEST(run_ends_in_the_child_that_returns_into_it),
     FY_TEST(child_of_another_thread_is_refused_while_the_loop_runs),
     FY_TEST(child_does_not_wait_for_a_callback_of_the_parent),
+#if FY_FORKS_AMID_THREADS
     FY_TEST(forks_while_threads_post_harm_neither_side),
+#endif
 };
 
 FY_TEST_MAIN("fork", tests)

@@ -2,8 +2,8 @@
 /* Whether, and for how long, a thread that waits for another one looks on before it sleeps. Two threads that work hand
  * in hand would else each sleep while the other one is still waking up. A spin must outlast a wake-up through the
  * kernel to bring them together; it is tried only after a wait that was short, for half as long after each failure, and
- * after a few failures hardly ever. So it costs little where it cannot help. The first wait of all counts as following a
- * short one: who has just started something will most often hear of it soon. */
+ * after a few failures hardly ever. So it costs little where it cannot help. The first wait of all counts as one that
+ * follows a short one: who has just started something will most often hear of it soon. */
 #ifndef FERRY_BASE_SPIN_H
 #define FERRY_BASE_SPIN_H
 

@@ -58,6 +58,7 @@ static void set_options(fy_pool *pool, const ferry_thread_pool_options *options)
     pool->queue_policy = options->queue_policy;
     pool->idle_timeout_us = options->idle_timeout_us ? options->idle_timeout_us : IDLE_TIMEOUT_DEFAULT_US;
     pool->ticks_per_us = fy_clock_ticks_per_us();
+    pool->us_per_tick_q32 = (UINT64_C(1) << 32) / pool->ticks_per_us;
     pool->cpus = fy_cpu_affinity();
 }
 

@@ -85,6 +85,7 @@ struct fy_pool {
     ferry_queue_policy queue_policy;
     int64_t idle_timeout_us;
     uint64_t ticks_per_us;
+    uint64_t us_per_tick_q32; /* its inverse, times 2^32 */
     unsigned cpus; /* that its threads may run on */
 
     fy_queue queue;

@@ -106,13 +106,14 @@ FY_NOINLINE static void destroy(ferry_future *future) {
 }
 
 /* Nobody holds it, but its job is still out: the job's delivery will end it, run its callbacks and free it. */
-FY_NOINLINE static void abandon(ferry_future *future) {
+static void abandon(ferry_future *future) {
     if (future->state == FY_FUTURE_CANCELLED) {
         fy_free(future->cancel_error);
         future->cancel_error = NULL;
     }
     future->loop->jobs_abandoned++;
-    fy_loop_cell_gone(future->loop);
+    if (future->loop->cells_hold)
+        fy_loop_cell_gone(future->loop);
 }
 
 void fy_future_forget_callbacks(ferry_future *future) {

@@ -2,16 +2,20 @@
 /* A stack that is emptied all at once, and turned round by its reader.
  *
  * `head` is EMPTY, SLEEPING (empty, and the loop is in the kernel or about to be), CLOSED, or the newest item: a
- * message, or with the CHUNK bit a chunk of posts. Items are linked through their first word, to older ones, with the
- * same bits.
+ * message, or with the CHUNK bit a chunk of posts and messages. Items are linked through their first word, to older
+ * ones, with the same bits.
  *
  *   sender  CAS head: any but CLOSED -> own item. Whoever replaced SLEEPING wakes the backend, once, and then counts
  *           that in wakes_done, which is its last touch of the inbox. After the CAS the item is the reader's.
  *   post    If the newest item is a chunk, takes the next place in it by fetch_add on `taken` and fills it, storing
- *           `callback` last. If the chunk is full, or the reader has taken it (then `taken` is beyond any place), or
+ *           `what` last. If the chunk is full, or the reader has taken it (then `taken` is beyond any place), or
  *           the newest item is something else, sends a chunk of its own with its post in place 0, and opens it to
  *           others (`taken` = 1) only after it was sent. Only the newest item is added to, so the posts and messages of
  *           one thread keep their order.
+ *   message Sent by its own link if nothing is there yet, which is all that a loop with little to do ever sees. Behind
+ *           other items it takes a place, as a post does: a reader that finds many can look ahead in an array, and
+ *           fetch them all at once from the processors that wrote them, while a chain gives away only the next one.
+ *           With no memory for a chunk it goes by its own link.
  *   reader  Exchanges head for EMPTY and reverses what it got. Closes each chunk, once it is open, by an exchange on
  *           `taken`: places below what it held are filled or about to be, and it waits for those few instructions.
  *   close   Exchanges head for CLOSED, which is final. A refused sender reads it with acquire, so that what the reader
@@ -32,13 +36,15 @@
 #include "base/hints.h"
 
 enum { EMPTY = 0, SLEEPING = 1, CHUNK = 2, CLOSED = 3 };
-enum { PLACES = 127, TAKEN_BY_READER = 1 << 30, SPINS_BEFORE_YIELD = 100 };
+enum { PLACES = 169, TAKEN_BY_READER = 1 << 30, SPINS_BEFORE_YIELD = 100, FETCHED_AHEAD = 6 };
+
+/* What a place holds, if not a callback. */
+enum { NOTHING = 0, A_MESSAGE = 1, A_HANDLE = 2 };
 
 typedef struct post_place {
-    _Atomic(ferry_callback *) callback; /* set last */
-    void *arg;
+    _Atomic uintptr_t what; /* set last */
+    void *arg;              /* the callback's argument, the message or the handle */
     const char *origin;
-    ferry_handle *handle;
 } post_place;
 
 /* What the posters write at every post is kept away from what the reader does. */
@@ -122,19 +128,74 @@ static void wake_if_sleeping(fy_inbox *inbox, uintptr_t replaced) {
     atomic_fetch_add_explicit(&inbox->wakes_done, 1, memory_order_release);
 }
 
+/* ---- places ---- */
+
+static void fill_place(post_place *place, uintptr_t what, void *arg, const char *origin) {
+    place->arg = arg;
+    place->origin = origin;
+    atomic_store_explicit(&place->what, what, memory_order_release);
+}
+
+static bool fill_in_newest(uintptr_t head, uintptr_t what, void *arg, const char *origin) {
+    if (!is_item(head) || !is_chunk(head))
+        return false;
+    fy_post_chunk *chunk = as_chunk(head);
+    uint32_t place = atomic_fetch_add_explicit(&chunk->taken, 1, memory_order_acq_rel);
+    if (FY_UNLIKELY(place >= PLACES))
+        return false;
+    fill_place(&chunk->places[place], what, arg, origin);
+    return true;
+}
+
+static ferry_status send_new_chunk(fy_inbox *inbox, uintptr_t what, void *arg, const char *origin) {
+    fy_post_chunk *chunk = get_chunk(inbox);
+    if (!chunk)
+        return ENOMEM;
+    fill_place(&chunk->places[0], what, arg, origin);
+    uintptr_t replaced = put_item(inbox, (uintptr_t)chunk | CHUNK, &chunk->message);
+    if (replaced == CLOSED) {
+        atomic_store_explicit(&chunk->places[0].what, NOTHING, memory_order_relaxed);
+        put_chunk(inbox, chunk);
+        return FERRY_ECLOSED;
+    }
+    /* Open before the wake: whom it wakes may run in this thread's place, and would wait for the opening. */
+    atomic_store_explicit(&chunk->taken, 1, memory_order_release);
+    wake_if_sleeping(inbox, replaced);
+    return 0;
+}
+
+/* ---- sending ---- */
+
 bool fy_inbox_send(fy_inbox *inbox, fy_message *message) {
+    uintptr_t head = atomic_load_explicit(&inbox->head, memory_order_acquire);
+    if (is_item(head)) {
+        if (fill_in_newest(head, A_MESSAGE, message, NULL))
+            return true;
+        ferry_status status = send_new_chunk(inbox, A_MESSAGE, message, NULL);
+        if (FY_LIKELY(status != ENOMEM))
+            return status == 0;
+    }
     uintptr_t replaced = put_item(inbox, (uintptr_t)message, message);
     wake_if_sleeping(inbox, replaced);
     return replaced != CLOSED;
 }
 
-static void fill_place(post_place *place, ferry_callback *callback, void *arg, const char *origin,
-                       ferry_handle *handle) {
-    place->arg = arg;
-    place->origin = origin;
-    place->handle = handle;
-    atomic_store_explicit(&place->callback, callback, memory_order_release);
+static ferry_status post(fy_inbox *inbox, uintptr_t what, void *arg, const char *origin) {
+    uintptr_t head = atomic_load_explicit(&inbox->head, memory_order_acquire);
+    if (head == CLOSED)
+        return FERRY_ECLOSED;
+    return fill_in_newest(head, what, arg, origin) ? 0 : send_new_chunk(inbox, what, arg, origin);
 }
+
+ferry_status fy_inbox_post(fy_inbox *inbox, ferry_callback *callback, void *arg, const char *origin) {
+    return post(inbox, (uintptr_t)callback, arg, origin);
+}
+
+ferry_status fy_inbox_post_handle(fy_inbox *inbox, ferry_handle *handle) {
+    return post(inbox, A_HANDLE, handle, NULL);
+}
+
+/* ---- reading ---- */
 
 static void pause_for(int *spins) {
     if ((*spins)++ < SPINS_BEFORE_YIELD)
@@ -144,11 +205,11 @@ static void pause_for(int *spins) {
 }
 
 /* A place that is given out is about to be filled. */
-static ferry_callback *await_callback(post_place *place) {
-    ferry_callback *callback;
-    for (int spins = 0; !(callback = atomic_load_explicit(&place->callback, memory_order_acquire));)
+static uintptr_t await_what(post_place *place) {
+    uintptr_t what;
+    for (int spins = 0; !(what = atomic_load_explicit(&place->what, memory_order_acquire));)
         pause_for(&spins);
-    return callback;
+    return what;
 }
 
 static void close_chunk(fy_post_chunk *chunk) {
@@ -159,54 +220,46 @@ static void close_chunk(fy_post_chunk *chunk) {
     chunk->next_place = 0;
 }
 
+static void fetch_message(const fy_message *message) {
+    FY_PREFETCH(message);
+    FY_PREFETCH((const char *)message + FY_MESSAGE_SECOND_LINE);
+}
+
+static void fetch_ahead(const fy_post_chunk *chunk, uint32_t place) {
+    if (place >= chunk->end)
+        return;
+    const post_place *ahead = &chunk->places[place];
+    if (atomic_load_explicit(&ahead->what, memory_order_acquire) == A_MESSAGE)
+        fetch_message(ahead->arg);
+}
+
+/* false: the reader has no room for it now. */
+static bool hand_on(post_place *place, const fy_inbox_reader *reader) {
+    uintptr_t what = await_what(place);
+    if (what == A_MESSAGE)
+        reader->message(reader->arg, place->arg);
+    else if (what == A_HANDLE)
+        reader->handle(reader->arg, place->arg);
+    else if (!reader->post(reader->arg, (ferry_callback *)what, place->arg, place->origin))
+        return false;
+    atomic_store_explicit(&place->what, NOTHING, memory_order_relaxed);
+    return true;
+}
+
 /* true: the chunk is empty now and out of use. */
 static bool drain_chunk(fy_inbox *inbox, fy_post_chunk *chunk, const fy_inbox_reader *reader) {
     if (!chunk->end)
         close_chunk(chunk);
+    for (uint32_t i = 0; i < FETCHED_AHEAD; i++)
+        fetch_ahead(chunk, chunk->next_place + i);
     for (; chunk->next_place < chunk->end; chunk->next_place++) {
-        post_place *place = &chunk->places[chunk->next_place];
-        ferry_callback *callback = await_callback(place);
-        if (!reader->post(reader->arg, callback, place->arg, place->origin, place->handle))
+        fetch_ahead(chunk, chunk->next_place + FETCHED_AHEAD);
+        if (!hand_on(&chunk->places[chunk->next_place], reader))
             return false;
-        atomic_store_explicit(&place->callback, NULL, memory_order_relaxed);
     }
     chunk->end = 0;
     put_chunk(inbox, chunk);
     return true;
-}
-
-static ferry_status post_in_new_chunk(fy_inbox *inbox, ferry_callback *callback, void *arg, const char *origin,
-                                      ferry_handle *handle) {
-    fy_post_chunk *chunk = get_chunk(inbox);
-    if (!chunk)
-        return ENOMEM;
-    fill_place(&chunk->places[0], callback, arg, origin, handle);
-    uintptr_t replaced = put_item(inbox, (uintptr_t)chunk | CHUNK, &chunk->message);
-    if (replaced == CLOSED) {
-        atomic_store_explicit(&chunk->places[0].callback, NULL, memory_order_relaxed);
-        put_chunk(inbox, chunk);
-        return FERRY_ECLOSED;
-    }
-    /* Open before the wake: whom it wakes may run in this thread's place, and would wait for the opening. */
-    atomic_store_explicit(&chunk->taken, 1, memory_order_release);
-    wake_if_sleeping(inbox, replaced);
-    return 0;
-}
-
-ferry_status fy_inbox_post(fy_inbox *inbox, ferry_callback *callback, void *arg, const char *origin,
-                           ferry_handle *handle) {
-    uintptr_t head = atomic_load_explicit(&inbox->head, memory_order_acquire);
-    if (head == CLOSED)
-        return FERRY_ECLOSED;
-    if (is_item(head) && is_chunk(head)) {
-        fy_post_chunk *chunk = as_chunk(head);
-        uint32_t place = atomic_fetch_add_explicit(&chunk->taken, 1, memory_order_acq_rel);
-        if (FY_LIKELY(place < PLACES)) {
-            fill_place(&chunk->places[place], callback, arg, origin, handle);
-            return 0;
-        }
-    }
-    return post_in_new_chunk(inbox, callback, arg, origin, handle);
 }
 
 static uintptr_t reversed(uintptr_t item) {
@@ -214,7 +267,8 @@ static uintptr_t reversed(uintptr_t item) {
     while (item) {
         fy_message *message = is_chunk(item) ? &as_chunk(item)->message : (fy_message *)item;
         uintptr_t older = message->next;
-        FY_PREFETCH((const char *)message + FY_MESSAGE_SECOND_LINE);
+        if (!is_chunk(item))
+            FY_PREFETCH((const char *)message + FY_MESSAGE_SECOND_LINE);
         message->next = oldest_first;
         oldest_first = item;
         item = older;

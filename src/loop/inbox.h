@@ -40,9 +40,10 @@ typedef struct fy_inbox {
 /* Who takes what comes in, on the loop's thread. */
 typedef struct fy_inbox_reader {
     void (*message)(void *arg, fy_message *message);
+    void (*handle)(void *arg, ferry_handle *handle);
     /* false: no room now; the post will be offered again. (The parts of an fy_entry, since a struct that is passed by
      * value through memory costs more than all the rest.) */
-    bool (*post)(void *arg, ferry_callback *callback, void *post_arg, const char *origin, ferry_handle *handle);
+    bool (*post)(void *arg, ferry_callback *callback, void *post_arg, const char *origin);
     void *arg;
 } fy_inbox_reader;
 
@@ -61,8 +62,10 @@ void fy_inbox_close(fy_inbox *inbox, const fy_inbox_reader *reader);
 bool fy_inbox_send(fy_inbox *inbox, fy_message *message);
 
 /* Returns: 0, APR_ENOMEM, FERRY_ECLOSED. Thread: any. */
-ferry_status fy_inbox_post(fy_inbox *inbox, ferry_callback *callback, void *arg, const char *origin,
-                           ferry_handle *handle);
+ferry_status fy_inbox_post(fy_inbox *inbox, ferry_callback *callback, void *arg, const char *origin);
+
+/* The same for a post that may be cancelled. The inbox, then the reader, owns one reference. */
+ferry_status fy_inbox_post_handle(fy_inbox *inbox, ferry_handle *handle);
 
 /* Hands everything that has come in to the reader, oldest first. Thread: loop. */
 void fy_inbox_drain(fy_inbox *inbox, const fy_inbox_reader *reader);

@@ -85,12 +85,12 @@ ferry_status ferry_call_soon_threadsafe_from(const char *origin, ferry_loop *loo
     if (loop->fork_generation != fy_fork_generation())
         return FERRY_EFORKED;
     if (!ret_handle)
-        return fy_inbox_post(&loop->inbox, callback, arg, origin, NULL);
+        return fy_inbox_post(&loop->inbox, callback, arg, origin);
     threadsafe_handle *self = NULL;
     ferry_status status = create(loop, origin, callback, arg, &self);
     if (status)
         return status;
-    status = fy_inbox_post(&loop->inbox, callback, arg, origin, &self->base);
+    status = fy_inbox_post_handle(&loop->inbox, &self->base);
     if (status) {
         destroy(self);
         return status;

@@ -55,18 +55,19 @@ static void take_message(void *arg, fy_message *message) {
     loop->executors.message(loop, message);
 }
 
-static bool take_post(void *arg, ferry_callback *callback, void *post_arg, const char *origin, ferry_handle *handle) {
+static void take_handle(void *arg, ferry_handle *handle) {
     ferry_loop *loop = arg;
-    if (handle) {
-        fy_ready_push_handle(&loop->ready, handle);
-        return true;
-    }
+    fy_ready_push_handle(&loop->ready, handle);
+}
+
+static bool take_post(void *arg, ferry_callback *callback, void *post_arg, const char *origin) {
+    ferry_loop *loop = arg;
     return fy_ready_push(&loop->ready, callback, post_arg, origin, NULL) == 0;
 }
 
 static void drain_inbox(ferry_loop *loop) {
     if (fy_inbox_has_news(&loop->inbox))
-        fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){take_message, take_post, loop});
+        fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){take_message, take_handle, take_post, loop});
 }
 
 /* ---- step 2: the kernel ---- */

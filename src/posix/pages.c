@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #ifdef MADV_HUGEPAGE
-/* With the pages at its borders, whoever has the rest of them: so that blocks side by side become one range, whose large
- * pages need not respect the blocks' borders. */
+/* With the pages at its borders, whoever has the rest of them: so that blocks side by side become one range, whose
+ * large pages need not respect the blocks' borders. */
 void fy_pages_expect_use(void *block, size_t size) {
     int error = errno;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

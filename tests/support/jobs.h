@@ -12,17 +12,7 @@
 
 #include "ferry/executor.h"
 #include "support/gate.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FY_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define FY_SANITIZED 1
-#endif
-#endif
-#ifndef FY_SANITIZED
-#define FY_SANITIZED 0
-#endif
+#include "support/sanitized.h"
 
 /* Marks a function that a sanitizer's runtime looks for in the program. */
 #if defined(__GNUC__)
