@@ -40,8 +40,8 @@ FERRY_API void ferry_loop_options_init(ferry_loop_options *options);
 /* Makes a loop (`asyncio.new_event_loop`); NULL options are the defaults.
  *
  * Owns:    *ret_loop is one reference: ferry_loop_close it, then ferry_loop_unref it.
- * Returns: 0, APR_EINVAL (options of an unknown size; an unknown backend: see ferry_backend_names), APR_ENOMEM, or what
- *          the system said.
+ * Returns: 0, APR_EINVAL (options of an unknown size; an unknown backend, and then a line on stderr says which there
+ *          are), APR_ENOMEM, or what the system said.
  * Thread:  any. */
 FERRY_API ferry_status ferry_loop_create(const ferry_loop_options *options, ferry_loop **ret_loop);
 

@@ -3,6 +3,7 @@
 #include "loop/loop.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,14 +23,29 @@ const char *const *ferry_backend_names(void) {
     return fy_backend_names;
 }
 
+/* A status has no room for the names that would have done, and where the environment chose the name it was not the
+ * program that erred: its user is told. */
+static void report_unknown_backend(const char *name, bool is_by_environment) {
+    enum { MESSAGE_MAX = 512 };
+    char message[MESSAGE_MAX];
+    int length = snprintf(message, sizeof message, "there is no backend \"%.100s\"%s; built in:", name,
+                          is_by_environment ? ", which FERRY_BACKEND names" : "");
+    for (size_t i = 0; fy_backend_names[i] && length > 0 && (size_t)length < sizeof message; i++)
+        length += snprintf(message + length, sizeof message - (size_t)length, " %s", fy_backend_names[i]);
+    ferry_loop_default_exception_handler(NULL, &(ferry_report){.size = sizeof(ferry_report), .message = message});
+}
+
+/* NULL: there is none of that name. */
 static const fy_backend_class *find_backend(const char *name) {
-    if (!name || !*name)
+    bool is_by_environment = !name || !*name;
+    if (is_by_environment)
         name = getenv("FERRY_BACKEND");
     if (!name || !*name)
         return fy_backends[0];
     for (size_t i = 0; fy_backends[i]; i++)
         if (!strcmp(fy_backends[i]->name, name))
             return fy_backends[i];
+    report_unknown_backend(name, is_by_environment);
     return NULL;
 }
 

@@ -30,16 +30,17 @@ static void check_runs_on(const char *backend) {
     CHECK(strstr(example.output, "1000000 callbacks at "));
 }
 
-static void check_refused(void) {
-    char list[256] = "built in:";
+static void check_refused(const char *source) {
+    char line[256];
+    snprintf(line, sizeof line, "ferry: there is no backend \"nonesuch\"%s; built in:", source);
     for (const char *const *name = ferry_backend_names(); *name; name++) {
-        strcat(list, " ");
-        strcat(list, *name);
+        strcat(line, " ");
+        strcat(line, *name);
     }
     CHECK_INT(example.code, 2);
     CHECK_STRING(example.output, "");
-    CHECK(strstr(example.errors, "no loop on backend nonesuch: "));
-    CHECK_INT(count_lines(example.errors, list), 1);
+    CHECK_INT(count_lines(example.errors, line), 1);
+    CHECK(strstr(example.errors, "faster_loop: no loop: "));
 }
 
 static void best_backend_is_the_default(void) {
@@ -68,11 +69,21 @@ static void every_backend_is_chosen_by_environment(void) {
 
 static void unknown_backend_is_refused_with_the_list(void) {
     PROGRAM_RUN(&example, NULL, EXAMPLE("faster_loop"), "nonesuch");
-    check_refused();
+    check_refused("");
     set_environment("nonesuch");
     PROGRAM_RUN(&example, NULL, EXAMPLE("faster_loop"));
     set_environment(NULL);
-    check_refused();
+    check_refused(", which FERRY_BACKEND names");
+}
+
+static void backends_are_listed(void) {
+    size_t count = 0;
+    PROGRAM_RUN(&example, NULL, EXAMPLE("faster_loop"), "--list");
+    CHECK_INT(example.code, 0);
+    CHECK_STRING(example.errors, "");
+    for (const char *const *name = ferry_backend_names(); *name; name++, count++)
+        CHECK_INT(count_lines(example.output, *name), 1);
+    CHECK(count > 0);
 }
 
 static const fy_test tests[] = {
@@ -80,6 +91,7 @@ static const fy_test tests[] = {
     FY_TEST(every_backend_is_chosen_by_option),
     FY_TEST(every_backend_is_chosen_by_environment),
     FY_TEST(unknown_backend_is_refused_with_the_list),
+    FY_TEST(backends_are_listed),
 };
 
 FY_TEST_MAIN("example_faster_loop", tests)
