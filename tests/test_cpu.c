@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many processors may be used: the affinity mask as it is, and control groups as written into our own folders. */
+/* How many processors may be used: the affinity mask as it is, and what the default of a pool makes of it, and control
+ * groups as written into our own folders. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "seam/platform.h"
+#include "support/jobs.h"
 #include "support/threads.h"
 
 /* ---- affinity ---- */
@@ -25,7 +27,7 @@ static void affinity_counts_the_mask(void) {
     CHECK_INT(fy_cpu_affinity(), CPU_COUNT(&set));
 }
 
-static void count_pinned(void *ret_count) {
+static void pin_this_thread(void) {
     cpu_set_t set, one;
     size_t cpu = 0;
     CHECK_INT(sched_getaffinity(0, sizeof set, &set), 0);
@@ -34,6 +36,10 @@ static void count_pinned(void *ret_count) {
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     CHECK_INT(sched_setaffinity(0, sizeof one, &one), 0);
+}
+
+static void count_pinned(void *ret_count) {
+    pin_this_thread();
     *(unsigned *)ret_count = fy_cpu_affinity();
 }
 
@@ -46,6 +52,29 @@ static void affinity_of_a_pinned_thread_is_one(void) {
 static void usable_is_at_least_one_and_within_the_affinity(void) {
     CHECK(fy_cpu_usable() >= 1);
     CHECK(fy_cpu_usable() <= fy_cpu_affinity());
+}
+
+/* With one usable processor the default is five workers, whatever the quota. */
+static void fill_default_pool_pinned(void *arg) {
+    ferry_executor *pool = NULL;
+    fy_gate door;
+    (void)arg;
+    pin_this_thread();
+    fy_gate_init(&door);
+    CHECK_STATUS(ferry_thread_pool_create(NULL, &pool), 0);
+    for (int i = 0; i < 40; i++)
+        CHECK_STATUS(ferry_executor_submit(pool, fy_gate_job, &door, NULL), 0);
+    fy_gate_await(&door, 5);
+    CHECK_INT(fy_stats(pool).workers_started, 5);
+    CHECK_INT(fy_stats(pool).queued, 35);
+    fy_gate_open(&door);
+    CHECK_STATUS(ferry_executor_close(pool), 0);
+    fy_gate_fini(&door);
+}
+
+/* ET-003 */
+static void default_maximum_follows_the_affinity(void) {
+    on_another_thread(fill_default_pool_pinned, NULL);
 }
 
 /* ---- quota ---- */
@@ -221,6 +250,7 @@ static const fy_test tests[] = {
     FY_TEST(affinity_counts_the_mask),
     FY_TEST(affinity_of_a_pinned_thread_is_one),
     FY_TEST(usable_is_at_least_one_and_within_the_affinity),
+    FY_TEST(default_maximum_follows_the_affinity),
     FY_TEST(no_control_groups_are_no_limit),
     FY_TEST(v2_quota_is_read_at_the_group),
     FY_TEST(v2_smallest_quota_on_the_way_up_counts),

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread pool as its user first meets it: jobs run elsewhere and bring their results back, the number of workers
  * has its limits, and the statistics are exact. Queueing and the workers' lives have files of their own. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-
 #include "support/jobs.h"
 #include "support/threads.h"
-
-#include <sched.h>
 
 /* ET-001 */
 static void submit_returns_at_once_and_result_blocks(void) {
@@ -173,36 +167,6 @@ static void jobs_awaited_one_after_another_use_one_worker(void) {
     CHECK_STATUS(ferry_executor_close(pool), 0);
 }
 
-/* With one usable CPU the default is five workers, whatever the quota. */
-static void check_default_on_one_cpu(void) {
-    visitor self = {.inside = {0}};
-    ferry_executor *pool = NULL;
-    fy_gate_init(&self.door);
-    CHECK_STATUS(ferry_thread_pool_create(NULL, &pool), 0);
-    submit_visits(pool, &self, 40);
-    fy_gate_await(&self.door, 5);
-    CHECK_INT(fy_stats(pool).workers_started, 5);
-    CHECK_INT(fy_stats(pool).queued, 35);
-    fy_gate_open(&self.door);
-    CHECK_STATUS(ferry_executor_close(pool), 0);
-    CHECK_INT(self.inside.peak, 5);
-    fy_gate_fini(&self.door);
-}
-
-/* ET-003 */
-static void default_maximum_follows_the_affinity(void) {
-    cpu_set_t all, one;
-    size_t cpu = 0;
-    CHECK_INT(sched_getaffinity(0, sizeof all, &all), 0);
-    while (!CPU_ISSET(cpu, &all))
-        cpu++;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    CHECK_INT(sched_setaffinity(0, sizeof one, &one), 0);
-    check_default_on_one_cpu();
-    CHECK_INT(sched_setaffinity(0, sizeof all, &all), 0);
-}
-
 /* ---- statistics ---- */
 
 static uint64_t sum(const uint64_t *buckets) {
@@ -312,7 +276,6 @@ static const fy_test tests[] = {
     FY_TEST(workers_start_on_demand_and_never_exceed_the_maximum),
     FY_TEST(burst_of_blocking_jobs_all_start),
     FY_TEST(jobs_awaited_one_after_another_use_one_worker),
-    FY_TEST(default_maximum_follows_the_affinity),
     FY_TEST(statistics_are_exact),
     FY_TEST(histograms_put_a_job_where_it_belongs),
     FY_TEST(options_from_the_init_functions_are_the_defaults),
