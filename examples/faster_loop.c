@@ -34,7 +34,7 @@ static ferry_status run_chain(ferry_loop *loop) {
         status = ferry_loop_run_until_complete(loop, links.end);
     if (!status)
         printf("%d callbacks at %.1f million a second\n", CALLBACKS,
-               CALLBACKS / (double)(ferry_now() - started_us));
+               (double)CALLBACKS / (double)(ferry_now() - started_us));
     ferry_future_unref(links.end);
     return status;
 }

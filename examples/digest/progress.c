@@ -71,7 +71,7 @@ static void draw(digest *self) {
     char bar[BAR_WIDTH + 1] = "      counting          ";
     char line[2 * LINE_WIDTH];
     if (share >= 0) {
-        int full = (int)(share * BAR_WIDTH);
+        int full = (int)(share * (double)BAR_WIDTH);
         for (int i = 0; i < BAR_WIDTH; i++)
             bar[i] = i < full ? '#' : '.';
     }
