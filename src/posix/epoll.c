@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The poller on epoll. It decides how a deadline becomes a timeout and how another thread breaks a wait. */
+/* The poller on epoll. It decides how a deadline becomes a timeout, how another thread breaks a wait, and what stands
+ * for a process. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -39,14 +40,16 @@ ferry_status fy_poller_open(fy_poller *ret_poller) {
     poller.wake_fd[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (poller.wake_fd[0] < 0 || epoll_ctl(poller.fd, EPOLL_CTL_ADD, poller.wake_fd[0], &wake_event) != 0) {
         ferry_status status = errno;
-        fy_poller_close(&poller);
+        fy_poller_close(&poller, false);
         return status;
     }
     *ret_poller = poller;
     return 0;
 }
 
-void fy_poller_close(fy_poller *poller) {
+/* In a child made by fork these are copies. */
+void fy_poller_close(fy_poller *poller, bool is_inherited) {
+    (void)is_inherited;
     if (poller->wake_fd[0] >= 0)
         close(poller->wake_fd[0]);
     close(poller->fd);
@@ -60,9 +63,40 @@ ferry_status fy_poller_add(fy_poller *poller, int fd, void *cookie) {
 }
 
 /* Closing alone would not do: a duplicate in another process keeps the registration alive, cookie and all. */
-void fy_poller_remove(fy_poller *poller, int fd) {
-    int failed = epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, NULL);
-    FY_ASSERT(!failed);
+ferry_status fy_poller_remove(fy_poller *poller, int fd) {
+    return epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, NULL) == 0 ? 0 : errno;
+}
+
+/* ---- processes ---- */
+
+/* Before Linux 5.3 there is no such call; some sandboxes answer EPERM to it. Headers may be older than the kernel. */
+static int open_process(pid_t process) {
+#if defined(SYS_pidfd_open)
+    return (int)syscall(SYS_pidfd_open, process, 0u);
+#else
+    (void)process;
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+ferry_status fy_poller_add_process(fy_poller *poller, pid_t process, void *cookie, int *ret_fd) {
+    int fd = open_process(process);
+    if (fd < 0)
+        return errno == ENOSYS || errno == EPERM ? FERRY_ENOTSUP : errno;
+    ferry_status status = fy_poller_add(poller, fd, cookie);
+    if (status)
+        close(fd);
+    else
+        *ret_fd = fd;
+    return status;
+}
+
+/* A pidfd is Ferry's own: nobody has closed it. */
+void fy_poller_remove_process(fy_poller *poller, pid_t process, int fd) {
+    ferry_status status = fy_poller_remove(poller, fd);
+    (void)process;
+    FY_ASSERT(!status);
 }
 
 static unsigned readiness(uint32_t events) {

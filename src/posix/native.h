@@ -28,7 +28,8 @@ typedef struct fy_file_native {
 } fy_file_native;
 
 typedef struct fy_op_native {
-    bool is_final; /* the outcome stands, only its delivery is left */
+    bool is_final;   /* the outcome stands, only its delivery is left */
+    bool is_started; /* CONNECT: the kernel is at it */
 } fy_op_native;
 
 /* ---- processor ---- */

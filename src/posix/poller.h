@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What epoll.c and kqueue.c each define, and reactor.c uses: edge-triggered readiness, and a wake-up. Exactly one is
- * linked. A poller knows descriptors and cookies; it refuses to know files, ops and system calls that move bytes. */
+/* What epoll.c and kqueue.c each define, and reactor.c uses: edge-triggered readiness, ends of processes, a wake-up.
+ * Exactly one is linked. A poller knows descriptors, processes and cookies; it refuses to know files, ops and system
+ * calls that move bytes or reap. */
 #ifndef FERRY_POSIX_POLLER_H
 #define FERRY_POSIX_POLLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "ferry/base.h"
 
@@ -32,15 +35,24 @@ typedef struct fy_poller_event {
 
 ferry_status fy_poller_open(fy_poller *ret_poller);
 
-/* Takes a half-open poller, too. In a child made by fork it leaves the parent's alone. */
-void fy_poller_close(fy_poller *poller);
+/* Takes a half-open poller, too. `is_inherited`: this is a child made by fork, and the parent's is left alone. */
+void fy_poller_close(fy_poller *poller, bool is_inherited);
 
 /* From now on an edge in either direction is reported with the cookie, which is not NULL; what is ready already counts
  * as an edge. */
 ferry_status fy_poller_add(fy_poller *poller, int fd, void *cookie);
 
-/* No event of this descriptor is reported from now on. It is still open, and was added. */
-void fy_poller_remove(fy_poller *poller, int fd);
+/* No event of this descriptor is reported from now on. It was added, and must still be open.
+ * Returns: 0, or an OS code (EBADF, ENOENT) if it was closed. */
+ferry_status fy_poller_remove(fy_poller *poller, int fd);
+
+/* Once the child process can be reaped, an FY_READY_IN is reported with the cookie; an end that came before counts. The
+ * descriptor is the caller's to close, -1 if none is needed.
+ * Returns: 0; FERRY_ENOTSUP; ESRCH; or another OS code. */
+ferry_status fy_poller_add_process(fy_poller *poller, pid_t process, void *cookie, int *ret_fd);
+
+/* Nothing is reported of it from now on. It was added, and may have been reaped. */
+void fy_poller_remove_process(fy_poller *poller, pid_t process, int fd);
 
 /* Waits as fy_backend_class says. *ret_count is set whatever it returns; events that do not fit come with the next
  * wait. */

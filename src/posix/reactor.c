@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Turns readiness into completion: tries the system call, parks the op when the kernel would block, and tries again at
- * the next edge. It decides when a try is worth its cost and what outcome a system call means; which kernel reports the
- * edges, and how, is the poller's affair.
+ * the next edge. It decides when a try is worth its cost; what the call is and what its answers mean stands in
+ * attempt.c, and which kernel reports the edges, and how, is the poller's affair.
  *
  * An edge comes once, so each direction of a file remembers in `may_be_ready` whether a try may succeed:
  *
@@ -15,11 +15,11 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "posix/reactor.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,24 +27,21 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hints.h"
+#include "posix/attempt.h"
+#include "posix/descriptor.h"
+#include "posix/lease.h"
 #include "posix/poller.h"
-#include "posix/reactor.h"
 #include "posix/sigpipe.h"
-#include "seam/backend.h"
+#include "seam/net.h"
 #include "seam/platform.h"
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* fy_sigpipe_prepare has seen to it */
-#endif
-
-/* Some systems refuse a size beyond an int. */
-enum { TRANSFER_MAX = 1 << 30 };
 
 _Static_assert(FY_DIRECTIONS == sizeof((fy_file_native){0}.may_be_ready) / sizeof(bool), "one flag per direction");
 
 typedef struct reactor {
     fy_backend base;
     fy_poller poller;
+    fy_leases leases;
     unsigned fork_generation;
 } reactor;
 
@@ -67,6 +64,7 @@ static ferry_status reactor_open(fy_backend **ret_backend) {
         return status;
     }
     self->base.class = &fy_reactor_class;
+    self->base.net = &fy_net_native;
     self->base.wait_handle = self->poller.fd;
     self->fork_generation = fy_fork_generation();
     *ret_backend = &self->base;
@@ -75,7 +73,8 @@ static ferry_status reactor_open(fy_backend **ret_backend) {
 
 static void reactor_close(fy_backend *backend) {
     FY_ASSERT(fy_list_is_empty(&backend->finished) || is_inherited(of(backend)));
-    fy_poller_close(&of(backend)->poller);
+    fy_poller_close(&of(backend)->poller, is_inherited(of(backend)));
+    fy_lease_free_all(&of(backend)->leases);
     fy_free(backend);
 }
 
@@ -99,83 +98,100 @@ static void classify(fy_file *file) {
     };
 }
 
-static ferry_status make_nonblocking(int fd) {
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0 && (flags & O_NONBLOCK))
-        return 0;
-    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : errno;
+static ferry_status attach_owned(reactor *self, fy_file *file) {
+    classify(file);
+    ferry_status status = fy_poller_add(&self->poller, file->handle, file);
+    if (status)
+        return status;
+    status = fy_descriptor_make_nonblocking(file->handle);
+    if (status) {
+        (void)fy_poller_remove(&self->poller, file->handle);
+        return status;
+    }
+    fy_sigpipe_prepare(file->handle);
+    fy_lease_supersede(&self->leases, file->handle);
+    return 0;
+}
+
+static void detach_owned(reactor *self, fy_file *file) {
+    if (!is_inherited(self)) {
+        ferry_status status = fy_poller_remove(&self->poller, file->handle);
+        FY_ASSERT(!status);
+    }
+    close(file->handle); /* whatever it says, the descriptor is gone */
+}
+
+static ferry_status attach_borrowed(reactor *self, fy_file *file) {
+    ferry_status status = fy_lease_create(file);
+    if (status)
+        return status;
+    file->native = (fy_file_native){.may_be_ready = {true, true}};
+    status = fy_poller_add(&self->poller, file->handle, fy_lease_cookie(file->slot));
+    bool is_added = status == 0;
+    if (is_added)
+        status = fy_lease_begin(&self->leases, file);
+    if (status)
+        fy_lease_end(&self->leases, file, !is_added || fy_poller_remove(&self->poller, file->handle) == 0);
+    return status;
+}
+
+/* In a child made by fork nothing is reported to anybody. */
+static void detach_borrowed(reactor *self, fy_file *file) {
+    bool is_removed = is_inherited(self) || (fy_lease_is_current(&self->leases, file)
+                                             && fy_poller_remove(&self->poller, file->handle) == 0);
+    fy_lease_end(&self->leases, file, is_removed);
+}
+
+static ferry_status attach_process(reactor *self, fy_file *file) {
+    file->native = (fy_file_native){.may_be_ready = {true, true}};
+    ferry_status status = fy_poller_add_process(&self->poller, file->process, file, &file->handle);
+    if (!status && file->handle >= 0)
+        fy_lease_supersede(&self->leases, file->handle);
+    return status;
+}
+
+static void detach_process(reactor *self, fy_file *file) {
+    if (!is_inherited(self))
+        fy_poller_remove_process(&self->poller, file->process, file->handle);
+    if (file->handle >= 0)
+        close(file->handle);
 }
 
 static ferry_status reactor_attach(fy_backend *backend, fy_file *file) {
-    classify(file);
-    ferry_status status = fy_poller_add(&of(backend)->poller, file->handle, file);
-    if (status)
-        return status;
-    status = make_nonblocking(file->handle);
-    if (status)
-        fy_poller_remove(&of(backend)->poller, file->handle);
-    else
-        fy_sigpipe_prepare(file->handle);
-    return status;
+    if (FY_LIKELY(file->use == FY_FILE_OWNED))
+        return attach_owned(of(backend), file);
+    return file->use == FY_FILE_BORROWED ? attach_borrowed(of(backend), file) : attach_process(of(backend), file);
 }
 
 static void reactor_detach(fy_backend *backend, fy_file *file) {
     if (!is_inherited(of(backend))) {
         FY_ASSERT(!file->in_flight[FY_IN]);
         FY_ASSERT(!file->in_flight[FY_OUT]);
-        fy_poller_remove(&of(backend)->poller, file->handle);
     }
-    close(file->handle); /* whatever it says, the descriptor is gone */
+    if (FY_LIKELY(file->use == FY_FILE_OWNED))
+        detach_owned(of(backend), file);
+    else if (file->use == FY_FILE_BORROWED)
+        detach_borrowed(of(backend), file);
+    else
+        detach_process(of(backend), file);
 }
 
 /* ---- ops ---- */
-
-static ssize_t transfer(const fy_op *op, size_t size) {
-    int fd = op->file->handle;
-    bool is_socket = op->file->native.is_socket;
-    if (op->kind == FY_OP_READ)
-        return is_socket ? recv(fd, op->buffer, size, 0) : read(fd, op->buffer, size);
-    return is_socket ? send(fd, op->data, size, MSG_NOSIGNAL) : fy_sigpipe_write(fd, op->data, size);
-}
-
-/* True once the outcome is final; false if the kernel would block. */
-static bool attempt(fy_op *op) {
-    fy_file_native *file = &op->file->native;
-    int direction = fy_op_direction(op);
-    size_t size = op->size < TRANSFER_MAX ? op->size : TRANSFER_MAX;
-    ssize_t moved;
-    do
-        moved = transfer(op, size);
-    while (moved < 0 && errno == EINTR);
-    if (moved < 0 && errno == EAGAIN) {
-        file->may_be_ready[direction] = false;
-        return false;
-    }
-    if (moved > 0) {
-        op->status = 0;
-        op->count = (size_t)moved;
-        if (direction == FY_IN && op->count < size && file->drains_by_short_read)
-            file->may_be_ready[FY_IN] = false;
-    } else {
-        op->status = moved < 0 ? errno : direction == FY_IN ? APR_EOF : 0;
-        op->count = 0;
-    }
-    return true;
-}
 
 static void finish(fy_backend *backend, fy_op *op) {
     op->native.is_final = true;
     fy_list_push(&backend->finished, &op->node);
 }
 
+/* A connect is never tried in vain: it is what makes the edge. */
 static void reactor_submit(fy_backend *backend, fy_op *op) {
     fy_file *file = op->file;
     int direction = fy_op_direction(op);
-    FY_ASSERT(op->size > 0);
+    FY_ASSERT(op->size > 0 || op->kind > FY_OP_WRITE);
     FY_ASSERT(!file->in_flight[direction]);
     file->in_flight[direction] = op;
-    op->native.is_final = false;
-    if (file->native.may_be_ready[direction] && attempt(op))
+    op->native = (fy_op_native){.is_final = false};
+    if ((file->native.may_be_ready[direction] || op->kind == FY_OP_CONNECT) && fy_attempt(op))
         finish(backend, op);
 }
 
@@ -192,12 +208,14 @@ static void reactor_cancel(fy_backend *backend, fy_op *op) {
 static void take_edge(fy_backend *backend, fy_file *file, int direction) {
     fy_op *op = file->in_flight[direction];
     file->native.may_be_ready[direction] = true;
-    if (op && !op->native.is_final && attempt(op))
+    if (op && !op->native.is_final && fy_attempt(op))
         finish(backend, op);
 }
 
 static void take_event(fy_backend *backend, const fy_poller_event *event) {
-    fy_file *file = event->cookie;
+    fy_file *file = fy_lease_file(event->cookie);
+    if (FY_UNLIKELY(!file))
+        return;
     file->native.drains_by_short_read = file->native.is_tcp && !(event->ready & FY_READY_SPECIAL);
     if (event->ready & FY_READY_IN)
         take_edge(backend, file, FY_IN);
