@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pairs of connected descriptors and interruptions, for the tests of POSIX backends. */
+/* Pairs of connected descriptors, interruptions and child processes, for the tests of POSIX backends. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/threads.h"
@@ -101,4 +102,45 @@ void posix_start_interrupting(void) {
 void posix_stop_interrupting(void) {
     atomic_store(&is_interrupting, false);
     thread_join(&interrupter);
+}
+
+/* ---- children ---- */
+
+/* The child's line is the end of a pipe to write its code to. */
+void posix_start_child(fy_backend *backend, backend_child *ret_child) {
+    int line[2];
+    unsigned char code;
+    (void)backend;
+    CHECK_INT(pipe(line), 0);
+    pid_t process = fork();
+    CHECK(process >= 0);
+    if (process == 0) {
+        alarm(60);
+        _exit(read(line[0], &code, 1) == 1 ? code : 99);
+    }
+    CHECK_INT(close(line[0]), 0);
+    *ret_child = (backend_child){.process = process, .line = line[1]};
+}
+
+static void await_its_end(backend_child *child) {
+    siginfo_t how;
+    CHECK_INT(waitid(P_PID, (id_t)child->process, &how, WEXITED | WNOWAIT), 0);
+    CHECK_INT(close((int)child->line), 0);
+}
+
+void posix_end_child(backend_child *child, int code) {
+    CHECK_INT(write((int)child->line, &(unsigned char){(unsigned char)code}, 1), 1);
+    await_its_end(child);
+}
+
+void posix_kill_child(backend_child *child) {
+    CHECK_INT(kill(child->process, SIGKILL), 0);
+    await_its_end(child);
+}
+
+int posix_reap_child(backend_child *child) {
+    int how = 0;
+    CHECK(waitpid(child->process, &how, WNOHANG) == child->process);
+    CHECK(WIFEXITED(how));
+    return WEXITSTATUS(how);
 }

@@ -28,6 +28,7 @@ static const backend_kind tcp_kind = POSIX_KIND(&fy_reactor_class, tcp_make);
 
 BACKEND_CONTRACT_SUITE(socketpair)
 BACKEND_CONTRACT_SUITE(tcp)
+BACKEND_CONTRACT_NET_SUITE(tcp)
 
 static void backend_is_called_epoll(void) {
     CHECK_STRING(fy_reactor_class.name, "epoll");
@@ -138,6 +139,7 @@ static void kernel_without_microseconds_keeps_the_contract(void) {
 static const fy_test tests[] = {
     BACKEND_CONTRACT_ROWS(socketpair)
     BACKEND_CONTRACT_ROWS(tcp)
+    BACKEND_CONTRACT_NET_ROWS(tcp)
     FY_TEST(backend_is_called_epoll),
     FY_TEST(wait_handle_tells_of_bytes_and_wakes),
     FY_TEST(finished_says_what_the_wait_handle_does_not),

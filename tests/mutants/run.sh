@@ -29,6 +29,9 @@ fail() {
 
 # The tests give up early here, since what a mutant breaks does not come later either.
 flags="-std=c11 -O1 -DFERRY_STATIC -DCONTRACT_WITHIN_US=1500000 $(pkg-config --cflags apr-1 cunit)"
+port_sources="src/posix/*.c"
+program_sources="$port_sources src/base/alloc.c src/base/status.c tests/backend_*.c tests/test_backend_epoll.c
+    tests/support/harness.c"
 libraries="$(pkg-config --libs apr-1 cunit) -lpthread"
 
 # compile FOLDER FILE: FILE of FOLDER's tree into FOLDER/objects.
@@ -36,6 +39,15 @@ compile() {
     # shellcheck disable=SC2086
     $compiler $flags -I"$1/include" -I"$1/src" -I"$1/src/posix" -I"$1/tests" -c "$1/$2" \
         -o "$1/objects/$(basename "$2" .c).o"
+}
+
+# compile_all FOLDER PATTERNS: all files of FOLDER's tree that fit.
+compile_all() {
+    for pattern in $2; do
+        for path in "$1"/$pattern; do
+            compile "$1" "${path#"$1/"}" || return 1
+        done
+    done
 }
 
 # link FOLDER: the contract's program of that tree.
@@ -49,31 +61,34 @@ build_original() {
     cp -R "$source_dir/include" "$source_dir/src" "$work/original/"
     mkdir "$work/original/tests"
     cp -R "$source_dir"/tests/support "$source_dir"/tests/*.[ch] "$work/original/tests/"
-    for file in src/posix/*.c src/base/alloc.c src/base/status.c tests/backend_*.c tests/test_backend_epoll.c \
-        tests/support/harness.c; do
-        for path in "$work"/original/$file; do
-            compile "$work/original" "${path#"$work/original/"}"
-        done
-    done
+    compile_all "$work/original" "$program_sources"
     link "$work/original"
 }
 
-# build_mutant NAME: a copy with one patch, of which only the patched files are compiled again.
+# build_mutant NAME: a copy with one patch, of which only the patched files are compiled again; of a patched header, all
+# that may include it.
 build_mutant() {
     cp -R "$work/original" "$work/$1"
     (cd "$work/$1" && git apply "$here/backend/$1.patch") || fail "$1 does not apply any more"
     sed -n 's,^+++ b/,,p' "$here/backend/$1.patch" | while read -r file; do
-        compile "$work/$1" "$file" || exit 1
+        case $file in
+        *.h) compile_all "$work/$1" "$port_sources" ;;
+        *) compile "$work/$1" "$file" ;;
+        esac || exit 1
     done || fail "$1 does not compile"
     link "$work/$1"
 }
 
-# The contract's tests, each on both kinds of stream.
+# list_suite NAME: the tests of one of the contract's suites.
+list_suite() {
+    sed -n "/define $1(X/,/^\$/s/^ *X(prefix, \([a-z_]*\)).*/\1/p" "$source_dir/tests/backend_contract.h"
+}
+
+# The contract's tests; those of streams on both kinds.
 list_tests() {
-    sed -n 's/^ *X(prefix, \([a-z_]*\)).*/\1/p' "$source_dir/tests/backend_contract.h" | while read -r test; do
-        echo "socketpair_$test"
-        echo "tcp_$test"
-    done
+    list_suite BACKEND_CONTRACT | sed 's/^/socketpair_/'
+    list_suite BACKEND_CONTRACT | sed 's/^/tcp_/'
+    list_suite BACKEND_CONTRACT_NET | sed 's/^/tcp_/'
 }
 
 # run_all NAME...: leaves a line "NAME TEST" in $work/failed for each test that failed on that build.
