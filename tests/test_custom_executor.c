@@ -82,6 +82,28 @@ static void cancelled_job_may_be_run_or_dropped_later(void) {
     CHECK(tracked.ran == 0 && tracked.freed == 2);
 }
 
+static void job_whose_time_is_up_ends_so_whatever_the_executor_does(void) {
+    fy_manual manual;
+    fy_tracked tracked = {0};
+    ferry_job *jobs[3];
+    fy_manual_open(&manual);
+    ferry_job_options options = fy_tracked_options(&tracked);
+    options.timeout_us = 1;
+    for (int i = 0; i < 3; i++)
+        CHECK_STATUS(ferry_executor_submit_with(manual.executor, &options, &jobs[i]), 0);
+    ferry_thread_sleep(10);
+    ferry_job_run(fy_manual_take(&manual), NULL);
+    ferry_job_drop(fy_manual_take(&manual));
+    ferry_job *claimed_late = fy_manual_take(&manual);
+    CHECK(!ferry_job_claim(claimed_late));
+    ferry_job_drop(claimed_late);
+    for (int i = 0; i < 3; i++)
+        CHECK_STATUS(ferry_job_result(jobs[i], FERRY_FOREVER), FERRY_ETIMEDOUT);
+    ferry_job_unref_all(jobs, 3);
+    fy_manual_close(&manual);
+    CHECK(tracked.ran == 0 && tracked.freed == 3);
+}
+
 static void shutdown_is_passed_on_and_later_submissions_are_refused_above(void) {
     fy_manual manual;
     fy_manual_open(&manual);
@@ -297,6 +319,7 @@ static const fy_test tests[] = {
     FY_TEST(refusal_goes_to_the_caller_and_leaves_the_argument),
     FY_TEST(dropped_job_ends_cancelled),
     FY_TEST(cancelled_job_may_be_run_or_dropped_later),
+    FY_TEST(job_whose_time_is_up_ends_so_whatever_the_executor_does),
     FY_TEST(shutdown_is_passed_on_and_later_submissions_are_refused_above),
     FY_TEST(futures_are_resolved_on_the_loops_thread),
     FY_TEST(cancelled_future_reaches_the_class),

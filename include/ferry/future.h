@@ -156,7 +156,7 @@ typedef struct ferry_as_completed ferry_as_completed;
  *
  * Units:   µs for all of them together; FERRY_FOREVER for no limit.
  * Owns:    takes a reference to each; *ret_iterator is yours: ferry_as_completed_close it.
- * Returns: as ferry_wait.
+ * Returns: as ferry_wait; but to have no members is no error.
  * Thread:  loop. */
 #define ferry_as_completed_open(loop, futures, count, timeout_us, ret_iterator) \
     ferry_as_completed_open_from(FERRY_HERE, loop, futures, count, timeout_us, ret_iterator)

@@ -177,7 +177,7 @@ FERRY_API void ferry_jobs_as_completed_close(ferry_jobs_as_completed *iterator);
 /* ---- for those who write an executor ---- */
 
 /* What a job must be told before its function may run (`set_running_or_notify_cancel`): true: it is yours, run it and
- * ferry_job_finish it; false: it was cancelled, ferry_job_drop it. Thread: any. */
+ * ferry_job_finish it; false: it was cancelled, or its time is up: ferry_job_drop it. Thread: any. */
 FERRY_API bool ferry_job_claim(ferry_job *job);
 
 /* The call object of a claimed job, to set its value through from outside its function. Thread: the claimer's. */
@@ -191,10 +191,11 @@ FERRY_API ferry_call *ferry_job_call(ferry_job *job);
 FERRY_API ferry_status ferry_job_finish(ferry_job *job, ferry_status status);
 
 /* Claim, run the function on this thread, finish, in one; `worker` (or NULL) is copied where an error needs it. A
- * cancelled job is skipped. The executor's reference is used up. Thread: any. */
+ * job that was cancelled or is late is skipped. The executor's reference is used up. Thread: any. */
 FERRY_API void ferry_job_run(ferry_job *job, const char *worker);
 
-/* Ends a job that will never run: cancelled, its waiters woken, the executor's reference used up. Thread: any. */
+/* Ends a job that will never run: cancelled, or FERRY_ETIMEDOUT if its time is up; its waiters woken, the executor's
+ * reference used up. Thread: any. */
 FERRY_API void ferry_job_drop(ferry_job *job);
 
 #ifdef __cplusplus

@@ -225,7 +225,7 @@ void fy_job_fail_claimed(ferry_job *job, ferry_status status, const char *messag
 }
 
 bool ferry_job_claim(ferry_job *job) {
-    return job && fy_job_try_claim(job);
+    return job && !fy_job_is_late(job) && fy_job_try_claim(job);
 }
 
 ferry_status ferry_job_finish(ferry_job *job, ferry_status status) {
@@ -247,7 +247,7 @@ ferry_status ferry_job_finish(ferry_job *job, ferry_status status) {
 void ferry_job_run(ferry_job *job, const char *worker) {
     if (!job)
         return;
-    if (!fy_job_try_claim(job)) {
+    if (!ferry_job_claim(job)) {
         ferry_job_drop(job);
         return;
     }
@@ -274,8 +274,19 @@ uint32_t fy_job_request_cancel(ferry_job *job) {
     }
 }
 
+/* The job ends for want of time, if it has not ended yet. */
+static bool drop_late(ferry_job *job) {
+    if (!fy_job_is_late(job) || !fy_job_try_claim(job))
+        return false;
+    bool async = fy_job_is_async(job);
+    fy_job_fail_claimed(job, FERRY_ETIMEDOUT, FY_JOB_LATE);
+    if (!async)
+        ferry_job_unref(job);
+    return true;
+}
+
 void ferry_job_drop(ferry_job *job) {
-    if (!job)
+    if (!job || drop_late(job))
         return;
     uint32_t state = fy_job_request_cancel(job) & FY_JOB_STATE;
     if (fy_job_is_async(job)) {

@@ -22,6 +22,7 @@
 
 #include "ferry/executor.h"
 #include "future/future.h"
+#include "seam/platform.h"
 
 enum {
     FY_JOB_PENDING = 0,
@@ -101,6 +102,11 @@ static inline bool fy_job_state_is_done(uint32_t state) {
 /* What is shown where running jobs are named. */
 static inline const char *fy_job_label(const ferry_job *job) {
     return job->extra && job->extra->name ? job->extra->name : job->origin;
+}
+
+/* Its time was up before it began. */
+static inline bool fy_job_is_late(const ferry_job *job) {
+    return job->extra && job->extra->deadline_us && fy_clock_now() >= job->extra->deadline_us;
 }
 
 static inline int fy_job_priority(const ferry_job *job) {

@@ -150,10 +150,6 @@ ferry_status fy_limited_launch(fy_limited *view, const char *origin, ferry_loop 
 
 /* ---- what they do ---- */
 
-static bool is_late(const ferry_job *job) {
-    return job->extra && job->extra->deadline_us && fy_clock_now() >= job->extra->deadline_us;
-}
-
 static void unlink_place(fy_limited *view, const fy_place *here) {
     fy_place **link = &view->places;
     while (*link != here)
@@ -189,7 +185,7 @@ static int take(fy_limited *view, fy_place *here) {
     view->busy++;
     *here = (fy_place){.job = job};
     bool claimed = fy_job_try_claim(job);
-    if (!claimed || is_late(job)) {
+    if (!claimed || fy_job_is_late(job)) {
         count_unrun(view, claimed);
         return claimed ? LATE : GONE;
     }

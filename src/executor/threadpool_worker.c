@@ -33,11 +33,6 @@ static bool is_asked_to_stop(fy_worker_view *view) {
            atomic_load_explicit(&worker->sequence, memory_order_relaxed);
 }
 
-/* A job whose time was up before it began. */
-static bool is_late(const ferry_job *job) {
-    return job->extra && job->extra->deadline_us && fy_clock_now() >= job->extra->deadline_us;
-}
-
 static void begin(fy_worker *worker, const ferry_job *job) {
     atomic_store_explicit(&worker->is_between, false, memory_order_relaxed);
     add_to_histogram(worker->pool, worker->queue_wait, job->submitted_ticks, worker->ticks);
@@ -88,7 +83,7 @@ static void run(fy_worker *worker, ferry_job *job) {
     worker->turn++;
     if (FY_UNLIKELY(!fy_job_try_claim(job))) {
         fy_pool_drop_stale(worker->pool, job, worker);
-    } else if (FY_UNLIKELY(is_late(job))) {
+    } else if (FY_UNLIKELY(fy_job_is_late(job))) {
         bool async = fy_job_is_async(job);
         add_one(&worker->cancelled);
         fy_job_fail_claimed(job, FERRY_ETIMEDOUT, FY_JOB_LATE);
