@@ -42,14 +42,19 @@ ferry_executor *ferry_loop_default_executor(const ferry_loop *loop) {
     return loop ? loop->executors.default_executor : NULL;
 }
 
+ferry_status fy_pool_check_default(ferry_executor *executor, const ferry_loop *loop) {
+    (void)loop;
+    return fy_pool_accepts(fy_pool_of(executor)) ? 0 : FERRY_ESHUTDOWN;
+}
+
 ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_executor *executor) {
-    if (!loop || !executor || executor->ops != &fy_thread_pool_ops)
+    if (!loop || !executor || !executor->ops->check_default)
         return APR_EINVAL;
     ferry_status status = fy_loop_check(loop);
     if (!status)
         status = fy_executor_check(executor);
-    if (!status && (loop->executors.shut_down || !fy_pool_accepts(fy_pool_of(executor))))
-        status = FERRY_ESHUTDOWN;
+    if (!status)
+        status = loop->executors.shut_down ? FERRY_ESHUTDOWN : executor->ops->check_default(executor, loop);
     if (status)
         return status;
     ferry_executor *former = loop->executors.default_executor;
@@ -136,8 +141,9 @@ fail_timer:
     return status;
 }
 
-static ferry_status wait_for_end(const char *origin, ferry_loop *loop, int64_t timeout_us, ferry_future **ret_future) {
-    fy_pool *pool = fy_pool_of(loop->executors.default_executor);
+ferry_status fy_pool_end_default(ferry_executor *executor, const char *origin, ferry_loop *loop, int64_t timeout_us,
+                                 ferry_future **ret_future) {
+    fy_pool *pool = fy_pool_of(executor);
     fy_wish *wish = NULL;
     ferry_future *future = NULL;
     ferry_status status = fy_wish_create(loop, origin, &wish, &future);
@@ -151,6 +157,7 @@ static ferry_status wait_for_end(const char *origin, ferry_loop *loop, int64_t t
     }
     fy_pool_wish_end(pool, wish);
     *ret_future = future;
+    fy_pool_close(pool, false);
     return 0;
 }
 
@@ -170,10 +177,9 @@ ferry_status ferry_loop_shutdown_default_executor_from(const char *origin, ferry
         loop->executors.shut_down = true;
         return finished_future(origin, loop, ret_future);
     }
-    status = wait_for_end(origin, loop, timeout_us, ret_future);
-    if (status)
-        return status;
-    loop->executors.shut_down = true;
-    fy_pool_close(fy_pool_of(loop->executors.default_executor), false);
-    return 0;
+    ferry_executor *executor = loop->executors.default_executor;
+    status = executor->ops->end_default(executor, origin, loop, timeout_us, ret_future);
+    if (!status)
+        loop->executors.shut_down = true;
+    return status;
 }

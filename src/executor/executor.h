@@ -37,6 +37,14 @@ typedef struct fy_executor_ops {
      * workers. */
     void (*note_waiting)(ferry_executor *executor, int change);
 
+    /* Whether it can be the default executor of that loop. NULL: it never can.
+     * Returns: 0, FERRY_ESHUTDOWN, FERRY_EWRONGLOOP. */
+    ferry_status (*check_default)(ferry_executor *executor, const ferry_loop *loop);
+
+    /* As ferry_loop_shutdown_default_executor, of the loop whose default it is. */
+    ferry_status (*end_default)(ferry_executor *executor, const char *origin, ferry_loop *loop, int64_t timeout_us,
+                                ferry_future **ret_future);
+
     /* These three may be NULL. */
     void (*stats)(ferry_executor *executor, ferry_executor_stats *ret_stats);
     size_t (*describe)(ferry_executor *executor, char *buffer, size_t size);
@@ -80,6 +88,11 @@ ferry_job *fy_executor_find_carrier(ferry_job *job, size_t *ret_places);
 void fy_executor_settle_cancels(void);
 
 extern const fy_executor_ops fy_thread_pool_ops;
+
+/* default_executor.c: these two for the thread pool. */
+ferry_status fy_pool_check_default(ferry_executor *executor, const ferry_loop *loop);
+ferry_status fy_pool_end_default(ferry_executor *executor, const char *origin, ferry_loop *loop, int64_t timeout_us,
+                                 ferry_future **ret_future);
 
 /* default_executor.c: the loop's default executor (borrowed), made if need be. */
 ferry_status fy_default_executor_get(ferry_loop *loop, ferry_executor **ret_executor);

@@ -19,8 +19,10 @@ typedef struct fy_worker_view {
     ferry_executor *executor;
     /* Whether the executor was asked to cancel what this worker runs now. */
     bool (*is_cancelled)(struct fy_worker_view *worker);
-    /* It has ended its job and is about to run user code before it looks for the next one. */
+    /* It has ended its job and is about to run user code before it looks for the next one. May be NULL. */
     void (*will_call_back)(struct fy_worker_view *worker);
+    /* Has its job take that much longer in virtual time, instead of blocking. NULL: its thread may block. */
+    void (*sleep)(struct fy_worker_view *worker, int64_t duration_us);
 } fy_worker_view;
 
 void fy_frame_push(fy_frame *frame, ferry_job *job);

@@ -36,6 +36,7 @@ static ferry_status create_extra(ferry_job *job, const ferry_job_options *option
     *extra = (fy_job_extra){.arg_free = options->arg_free, .name = options->name, .priority = options->priority};
     if (options->timeout_us) {
         int64_t now_us = fy_clock_now();
+        extra->timeout_us = options->timeout_us;
         extra->deadline_us = options->timeout_us < FERRY_FOREVER - now_us ? now_us + options->timeout_us : 0;
     }
     if (options->arg_size)
@@ -171,6 +172,11 @@ bool ferry_call_is_cancelled(const ferry_call *call) {
 
 ferry_status ferry_call_sleep(ferry_call *call, int64_t duration_us) {
     ferry_job *job = job_of(call);
+    fy_worker_view *worker = fy_frame_worker_view();
+    if (worker && worker->sleep) {
+        worker->sleep(worker, duration_us);
+        return ferry_call_is_cancelled(call) ? FERRY_ECANCELED : 0;
+    }
     int64_t now_us = fy_clock_now();
     int64_t deadline_us = duration_us < FERRY_FOREVER - now_us ? now_us + duration_us : FERRY_FOREVER;
     int64_t limit_us = job->extra && job->extra->deadline_us ? job->extra->deadline_us : FERRY_FOREVER;

@@ -44,6 +44,7 @@ typedef struct fy_job_extra {
     ferry_free *arg_free;     /* not called yet */
     const char *name;
     int64_t deadline_us;      /* 0: none */
+    int64_t timeout_us;       /* what the deadline was made of */
     ferry_handle *timer;      /* async, loop's thread: of the deadline, while it is pending; not counted */
     ferry_job *wrapped;       /* async, of a wrapped future: the job whose outcome it borrows; one reference */
     int priority;

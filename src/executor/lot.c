@@ -172,7 +172,7 @@ void fy_lot_notify(ferry_job *job) {
     fy_cond_broadcast(&lot->changed);
     fy_mutex_unlock(&lot->lock);
     fy_worker_view *worker = callbacks ? fy_frame_worker_view() : NULL;
-    if (worker)
+    if (worker && worker->will_call_back)
         worker->will_call_back(worker);
     while (callbacks) {
         fy_watcher *callback = callbacks;

@@ -178,5 +178,6 @@ void fy_nested_leave(fy_wait_record *record) {
 }
 
 bool fy_thread_must_not_block(void) {
-    return ferry_running_loop() != NULL;
+    const fy_worker_view *worker = fy_frame_worker_view();
+    return ferry_running_loop() || (worker && worker->sleep);
 }
