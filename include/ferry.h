@@ -8,5 +8,6 @@
 #include "ferry/future.h"
 #include "ferry/job.h"
 #include "ferry/executor.h"
+#include "ferry/sim.h"
 
 #endif

@@ -165,10 +165,9 @@ static inline void send_text(backend_fixture *fixture, fy_file *file, const char
     }
 }
 
-/* Reads exactly as much as the text is long, and it is the text. */
-static inline void expect_text(backend_fixture *fixture, fy_file *file, const char *text) {
+/* Reads exactly `length` bytes, and they are the text's first. */
+static inline void expect_bytes(backend_fixture *fixture, fy_file *file, const char *text, size_t length) {
     char received[256];
-    size_t length = strlen(text);
     CHECK(length <= sizeof received);
     for (size_t got = 0; got < length;) {
         fy_op op = fy_op_read(file, received + got, length - got);
@@ -176,6 +175,10 @@ static inline void expect_text(backend_fixture *fixture, fy_file *file, const ch
         got += op.count;
     }
     CHECK(memcmp(received, text, length) == 0);
+}
+
+static inline void expect_text(backend_fixture *fixture, fy_file *file, const char *text) {
+    expect_bytes(fixture, file, text, strlen(text));
 }
 
 static inline void expect_end(backend_fixture *fixture, fy_file *file) {

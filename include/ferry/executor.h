@@ -241,11 +241,12 @@ FERRY_API ferry_status ferry_executor_create(const ferry_executor_class *executo
 
 /* ---- the loop's default executor ---- */
 
-/* What run_in_executor(loop, NULL, ...) uses from now on (`loop.set_default_executor`): a thread pool only.
+/* What run_in_executor(loop, NULL, ...) uses from now on (`loop.set_default_executor`): a thread pool only, or on a
+ * simulated loop a simulated executor of that loop (ferry/sim.h).
  *
  * Owns:    the loop takes a reference and shuts the pool down when it is closed.
- * Returns: 0, APR_EINVAL (not a thread pool: the previous one stays), FERRY_ECLOSED, FERRY_ESHUTDOWN (the slot or the
- *          pool is shut down), FERRY_EWRONGTHREAD.
+ * Returns: 0, APR_EINVAL (neither of the two: the previous one stays), FERRY_ECLOSED, FERRY_ESHUTDOWN (the slot or the
+ *          pool is shut down), FERRY_EWRONGLOOP, FERRY_EWRONGTHREAD.
  * Thread:  loop. */
 FERRY_API ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_executor *executor);
 

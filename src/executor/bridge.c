@@ -180,12 +180,15 @@ static ferry_status time_is_up(void *arg) {
     return 0;
 }
 
+/* The job's deadline is on the clock of the threads that run it; a loop of virtual time has another one. */
 static ferry_status start_timer(ferry_loop *loop, fy_async_job *self) {
     fy_job_extra *extra = self->job.extra;
     if (FY_LIKELY(!extra) || !extra->deadline_us)
         return 0;
-    ferry_status status =
-        ferry_call_at_from(self->job.origin, loop, extra->deadline_us, time_is_up, self, &extra->timer);
+    int64_t when_us = extra->deadline_us;
+    if (FY_UNLIKELY(loop->has_virtual_time))
+        when_us = fy_loop_now_for_deadline(loop) + extra->timeout_us;
+    ferry_status status = ferry_call_at_from(self->job.origin, loop, when_us, time_is_up, self, &extra->timer);
     if (!status)
         ferry_handle_unref(extra->timer);
     return status;

@@ -64,24 +64,15 @@ static void init_fields(ferry_loop *loop, const ferry_loop_options *options) {
     atomic_init(&loop->refs, 1);
 }
 
-ferry_status ferry_loop_create(const ferry_loop_options *options, ferry_loop **ret_loop) {
-    ferry_loop_options defaults = {FERRY_LOOP_OPTIONS};
-    if (!options)
-        options = &defaults;
-    if (!ret_loop || options->size != sizeof *options || options->slow_callback_duration_us < 0)
-        return EINVAL;
-    const fy_backend_class *class = find_backend(options->backend);
-    if (!class)
-        return EINVAL;
+ferry_status fy_loop_create_on(const ferry_loop_options *options, fy_backend *backend, ferry_loop **ret_loop) {
     ferry_loop *loop = fy_calloc(sizeof *loop);
     if (!loop)
         return ENOMEM;
     init_fields(loop, options);
-    loop->backend_class = class;
-    ferry_status status = class->open(&loop->backend);
-    if (status)
-        goto fail_open;
-    status = fy_inbox_init(&loop->inbox, loop->backend);
+    loop->backend = backend;
+    loop->backend_class = backend->class;
+    loop->has_virtual_time = backend->has_virtual_time;
+    ferry_status status = fy_inbox_init(&loop->inbox, backend);
     if (status)
         goto fail_inbox;
     status = fy_ready_init(&loop->ready);
@@ -94,9 +85,26 @@ ferry_status ferry_loop_create(const ferry_loop_options *options, ferry_loop **r
 fail_ready:
     fy_inbox_fini(&loop->inbox);
 fail_inbox:
-    class->close(loop->backend);
-fail_open:
     fy_free(loop);
+    return status;
+}
+
+ferry_status ferry_loop_create(const ferry_loop_options *options, ferry_loop **ret_loop) {
+    ferry_loop_options defaults = {FERRY_LOOP_OPTIONS};
+    if (!options)
+        options = &defaults;
+    if (!ret_loop || options->size != sizeof *options || options->slow_callback_duration_us < 0)
+        return EINVAL;
+    const fy_backend_class *class = find_backend(options->backend);
+    if (!class)
+        return EINVAL;
+    fy_backend *backend = NULL;
+    ferry_status status = class->open(&backend);
+    if (status)
+        return status;
+    status = fy_loop_create_on(options, backend, ret_loop);
+    if (status)
+        class->close(backend);
     return status;
 }
 

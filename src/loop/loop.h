@@ -61,6 +61,7 @@ struct ferry_loop {
     bool stopping;
     bool debug;
     bool in_turn;
+    bool has_virtual_time;  /* the backend's: the port's clock and ticks tell nothing */
     unsigned cpus;          /* that its threads may run on */
 
     /* polling */
@@ -121,6 +122,9 @@ static inline bool fy_loop_closed(const ferry_loop *loop) {
 static inline ferry_status fy_loop_check(const ferry_loop *loop) {
     return fy_loop_is_mine(loop) && !fy_loop_closed(loop) ? 0 : fy_loop_refusal(loop);
 }
+
+/* Makes a loop on a backend that is open; on failure it stays the caller's. Returns: 0, APR_ENOMEM, or an OS code. */
+ferry_status fy_loop_create_on(const ferry_loop_options *options, fy_backend *backend, ferry_loop **ret_loop);
 
 /* The time for a deadline that must not be early: at most 1 µs ahead of the clock, never behind it. */
 int64_t fy_loop_now_for_deadline(ferry_loop *loop);

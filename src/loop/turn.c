@@ -28,7 +28,7 @@ void fy_loop_refresh_now(ferry_loop *loop) {
 
 int64_t fy_loop_now_for_deadline(ferry_loop *loop) {
     int64_t now_us;
-    if (fy_clock_ticks() - loop->now_ticks >= loop->ticks_per_us / 2) {
+    if (fy_clock_ticks() - loop->now_ticks >= loop->ticks_per_us / 2 || FY_UNLIKELY(loop->has_virtual_time)) {
         fy_loop_refresh_now(loop);
         now_us = loop->now_us;
     } else {
@@ -66,7 +66,8 @@ static bool take_post(void *arg, ferry_callback *callback, void *post_arg, const
 }
 
 static void drain_inbox(ferry_loop *loop) {
-    if (fy_inbox_has_news(&loop->inbox))
+    if (fy_inbox_has_news(&loop->inbox) && !(FY_UNLIKELY(loop->backend->holds_posts != NULL) &&
+                                             loop->backend->holds_posts(loop->backend)))
         fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){take_message, take_handle, take_post, loop});
 }
 
@@ -94,7 +95,8 @@ static bool is_poll_due(ferry_loop *loop) {
     if (loop->callbacks_unlooked < CALLBACKS_UNLOOKED_MAX)
         return false;
     loop->callbacks_unlooked = 0;
-    return fy_clock_ticks() - loop->now_ticks >= POLL_INTERVAL_US * loop->ticks_per_us;
+    return fy_clock_ticks() - loop->now_ticks >= POLL_INTERVAL_US * loop->ticks_per_us ||
+           FY_UNLIKELY(loop->has_virtual_time);
 }
 
 /* While jobs are out: waits a moment for one to come back before going to the kernel, if the last wait was short and
@@ -129,6 +131,7 @@ static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_lis
     loop->callbacks_unlooked = 0;
     if (!fy_inbox_arm(&loop->inbox))
         return 0;
+    loop->backend->work_elsewhere = loop->jobs_out;
     ferry_status status = ask_kernel(loop, next_us < deadline_us ? next_us : deadline_us, done);
     fy_loop_refresh_now(loop);
     return status;
@@ -136,7 +139,7 @@ static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_lis
 
 static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
     ferry_status status = 0;
-    if (!loop->jobs_out) {
+    if (!loop->jobs_out || FY_UNLIKELY(loop->has_virtual_time)) {
         status = wait_in_kernel(loop, deadline_us, done);
     } else {
         uint64_t began = fy_clock_ticks();
@@ -183,9 +186,9 @@ static inline void run_entry(ferry_loop *loop, fy_entry entry) {
 
 static void run_entry_timed(ferry_loop *loop, fy_entry entry) {
     const char *origin = entry.handle ? entry.handle->origin : entry.origin;
-    int64_t began_us = fy_clock_now();
+    int64_t began_us = loop->backend_class->now(loop->backend);
     run_entry(loop, entry);
-    int64_t took_us = fy_clock_now() - began_us;
+    int64_t took_us = loop->backend_class->now(loop->backend) - began_us;
     if (took_us >= loop->slow_callback_duration_us)
         fy_loop_report_slow(loop, origin, took_us);
 }

@@ -3,5 +3,5 @@
 #include "posix/poller.h"
 #include "posix/reactor.h"
 
-const fy_backend_class *const fy_backends[] = {&fy_reactor_class, NULL};
-const char *const fy_backend_names[] = {fy_poller_name, NULL};
+const fy_backend_class *const fy_backends[] = {&fy_reactor_class, &fy_sim_class, NULL};
+const char *const fy_backend_names[] = {fy_poller_name, fy_sim_name, NULL};

@@ -169,10 +169,24 @@ struct fy_backend {
 
     /* Outcomes that are final and that the next wait delivers. Not empty: do not sleep on wait_handle. */
     fy_list finished;
+
+    /* `now` is a clock of the backend's own, that has nothing to do with the port's. */
+    bool has_virtual_time;
+
+    /* The loop says before a wait how many messages it expects from elsewhere, so that virtual time can wait for real
+     * work. */
+    size_t work_elsewhere;
+
+    /* Whether what other threads have sent shall lie until the next turn. NULL: never; and it may not say so for
+     * ever. */
+    bool (*holds_posts)(fy_backend *backend);
 };
 
-/* The backends built in, best first, ended by NULL. */
+/* The backends built in, best first, ended by NULL. The last one is the simulator, fy_sim_class: nobody gets it
+ * unasked. */
 extern const fy_backend_class *const fy_backends[];
+extern const fy_backend_class fy_sim_class;
+extern const char fy_sim_name[];
 
 /* Their names, likewise. */
 extern const char *const fy_backend_names[];

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a simulation is asked for: the defaults, what the environment adds, and which requests make no sense. */
+#include <apr_errno.h>
+#include <stdlib.h>
+
+#include "sim/options.h"
+
+enum { PER_MILLE = 1000, LATENCY_US = 500, SHORT_RATE = 500, SPURIOUS_RATE = 50, LATE_CANCEL_RATE = 250,
+       HELD_POST_RATE = 100 };
+
+static const uint64_t SEED = 1;
+
+void ferry_sim_options_init(ferry_sim_options *options) {
+    if (options)
+        *options = (ferry_sim_options){FERRY_SIM_OPTIONS};
+}
+
+static bool are_rates(const int *rates, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (rates[i] > PER_MILLE)
+            return false;
+    return true;
+}
+
+ferry_status fy_sim_options_check(const ferry_sim_options *options) {
+    if (options->size != sizeof *options)
+        return APR_EINVAL;
+    const int rates[] = {options->short_rate,        options->spurious_rate,    options->late_cancel_rate,
+                         options->held_post_rate,    options->read_error_rate,  options->write_error_rate,
+                         options->connect_error_rate, options->accept_error_rate, options->socket_error_rate,
+                         options->datagram_loss_rate};
+    return are_rates(rates, sizeof rates / sizeof rates[0]) ? 0 : APR_EINVAL;
+}
+
+static uint64_t seed_of_environment(void) {
+    const char *text = getenv("FERRY_SIM_SEED");
+    uint64_t seed = text ? strtoull(text, NULL, 0) : 0;
+    return seed ? seed : SEED;
+}
+
+static int rate_or(int rate, int otherwise) {
+    return rate ? rate : otherwise;
+}
+
+void fy_sim_options_complete(ferry_sim_options *options) {
+    if (!options->seed)
+        options->seed = seed_of_environment();
+    if (!options->latency_us_max)
+        options->latency_us_max = LATENCY_US;
+    else if (options->latency_us_max < 0)
+        options->latency_us_max = 0;
+    options->short_rate = rate_or(options->short_rate, SHORT_RATE);
+    options->spurious_rate = rate_or(options->spurious_rate, SPURIOUS_RATE);
+    options->late_cancel_rate = rate_or(options->late_cancel_rate, LATE_CANCEL_RATE);
+    options->held_post_rate = rate_or(options->held_post_rate, HELD_POST_RATE);
+}
