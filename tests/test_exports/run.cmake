@@ -17,7 +17,8 @@ foreach(header IN LISTS headers)
 endforeach()
 list(REMOVE_DUPLICATES declared)
 
-execute_process(COMMAND "${NM}" -D --defined-only "${LIBRARY}" RESULT_VARIABLE result OUTPUT_VARIABLE symbols)
+execute_process(COMMAND "${NM}" -D --defined-only "${LIBRARY}"
+    RESULT_VARIABLE result OUTPUT_VARIABLE symbols ERROR_QUIET)
 if(NOT result STREQUAL "0")
     execute_process(COMMAND "${NM}" -gU "${LIBRARY}" RESULT_VARIABLE result OUTPUT_VARIABLE symbols)
 endif()
@@ -26,7 +27,8 @@ if(NOT result STREQUAL "0")
 endif()
 
 # Sanitizers and linkers add symbols of their own.
-set(not_ours "^(__(asan|odr_asan|tsan|ubsan|sanitizer)|_init$|_fini$|_edata$|_end$|__bss_start$)")
+string(CONCAT not_ours "^(__(asan|odr_asan|tsan|ubsan|sanitizer)|_init$|_fini$|_edata$|_end$|__bss_start$"
+    "|__dso_handle$|_mh_dylib_header$)")
 set(exported)
 string(REGEX MATCHALL "[^\n]+" lines "${symbols}")
 foreach(line IN LISTS lines)

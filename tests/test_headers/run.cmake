@@ -22,8 +22,8 @@ function(compile header standard compiler language)
     endif()
     file(WRITE "${source}" "#include \"${header}\"\n#include \"${header}\"\nint fy_alone;\n")
     execute_process(
-        COMMAND "${compiler}" -std=${standard} -Wall -Wextra -Wshadow -Wconversion -pedantic -Werror -fsyntax-only
-                "-I${SOURCE_DIR}/include" ${flags} "${source}"
+        COMMAND "${compiler}" -std=${standard} -Wall -Wextra -Wshadow -Wconversion -pedantic -Werror
+                "-I${SOURCE_DIR}/include" ${flags} -c "${source}" -o "${WORK_DIR}/alone.o"
         RESULT_VARIABLE result ERROR_VARIABLE output)
     if(NOT result STREQUAL "0")
         message("${header} does not compile alone as ${standard}:\n${output}")
