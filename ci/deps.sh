@@ -1,35 +1,38 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing, with apt, dnf, pacman, apk or brew: deps.sh [GROUP...], where the groups are build, test,
-# clang, asan, tsan, style, patch (these seven without arguments) and bench. Where there is none of these installers, or
-# no right to use it, it says what is missing and fails.
+# Installs what is missing, with apt, dnf, pacman, apk, brew or FreeBSD's pkg: deps.sh [GROUP...], where the groups are
+# build, test, clang, asan, tsan, style, patch (these seven without arguments), macos and bench. Where there is none of
+# these installers, or no right to use it, it says what is missing and fails.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
 
-# group | what shows that it is there | its package for apt, dnf, pacman, apk, brew ("-": none there)
+# group | what shows that it is there | its package for apt, dnf, pacman, apk, brew, pkg ("-": none there)
 table='
-build | command cc          | build-essential | gcc                | base-devel | build-base   | -
-build | command c++         | build-essential | gcc-c++            | base-devel | build-base   | -
-build | command make        | build-essential | make               | base-devel | build-base   | -
-build | command cmake       | cmake           | cmake              | cmake      | cmake        | cmake
-build | command pkg-config  | pkg-config      | pkgconf-pkg-config | pkgconf    | pkgconf      | pkgconf
-build | module apr-1        | libapr1-dev     | apr-devel          | apr        | apr-dev      | apr
-build | module apr-util-1   | libaprutil1-dev | apr-util-devel     | apr-util   | apr-util-dev | apr-util
-test  | module cunit        | libcunit1-dev   | CUnit-devel        | cunit      | cunit-dev    | cunit
-clang | command clang       | clang           | clang              | clang      | clang        | llvm
-clang | command clang++     | clang           | clang              | clang      | clang        | llvm
-asan  | sanitizer address   | gcc             | libasan            | gcc        | compiler-rt  | -
-asan  | sanitizer undefined | gcc             | libubsan           | gcc        | compiler-rt  | -
-tsan  | sanitizer thread    | gcc             | libtsan            | gcc        | compiler-rt  | -
-style | command python3     | python3         | python3            | python     | python3      | python3
-style | command shellcheck  | shellcheck      | ShellCheck         | shellcheck | shellcheck   | shellcheck
-patch | command git         | git             | git                | git        | git          | git
-bench | module libuv        | libuv1-dev      | libuv-devel        | libuv      | libuv-dev    | libuv
-bench | header asio.hpp     | libasio-dev     | asio-devel         | asio       | asio-dev     | asio
-bench | header ev.h         | libev-dev       | libev-devel        | libev      | libev-dev    | libev
-bench | module libevent     | libevent-dev    | libevent-devel     | libevent   | libevent-dev | libevent
-bench | command python3     | python3         | python3            | python     | python3      | python3
+build | command cc          | build-essential | gcc                | base-devel | build-base   | -          | -
+build | command c++         | build-essential | gcc-c++            | base-devel | build-base   | -          | -
+build | command make        | build-essential | make               | base-devel | build-base   | -          | -
+build | command cmake       | cmake           | cmake              | cmake      | cmake        | cmake      | cmake
+build | command pkg-config  | pkg-config      | pkgconf-pkg-config | pkgconf    | pkgconf      | pkgconf    | pkgconf
+build | module apr-1        | libapr1-dev     | apr-devel          | apr        | apr-dev      | apr        | apr
+build | module apr-util-1   | libaprutil1-dev | apr-util-devel     | apr-util   | apr-util-dev | apr-util   | apr
+test  | module cunit        | libcunit1-dev   | CUnit-devel        | cunit      | cunit-dev    | cunit      | cunit
+clang | command clang       | clang           | clang              | clang      | clang        | llvm       | llvm
+clang | command clang++     | clang           | clang              | clang      | clang        | llvm       | llvm
+asan  | sanitizer address   | gcc             | libasan            | gcc        | compiler-rt  | -          | -
+asan  | sanitizer undefined | gcc             | libubsan           | gcc        | compiler-rt  | -          | -
+tsan  | sanitizer thread    | gcc             | libtsan            | gcc        | compiler-rt  | -          | -
+style | command python3     | python3         | python3            | python     | python3      | python3    | python3
+style | command shellcheck  | shellcheck      | ShellCheck       | shellcheck | shellcheck | shellcheck | hs-ShellCheck
+patch | command git         | git             | git                | git        | git          | git        | git
+macos | command npm         | npm             | -                  | -          | -            | -          | -
+macos | command llvm-config | llvm            | -                  | -          | -            | -          | -
+macos | command dpkg-source | dpkg-dev        | -                  | -          | -            | -          | -
+bench | module libuv        | libuv1-dev      | libuv-devel        | libuv      | libuv-dev    | libuv      | libuv
+bench | header asio.hpp     | libasio-dev     | asio-devel         | asio       | asio-dev     | asio       | asio
+bench | header ev.h         | libev-dev       | libev-devel        | libev      | libev-dev    | libev      | libev
+bench | module libevent     | libevent-dev    | libevent-devel     | libevent   | libevent-dev | libevent   | libevent
+bench | command python3     | python3         | python3            | python     | python3      | python3    | python3
 '
 groups=" ${*:-build test clang asan tsan style patch} "
 
@@ -44,7 +47,7 @@ is_there() {
 
 # Prints "what: package" for each row of the asked groups that is not there.
 missing() {
-    echo "$table" | while read -r group _ kind name _ apt _ dnf _ pacman _ apk _ brew; do
+    echo "$table" | while read -r group _ kind name _ apt _ dnf _ pacman _ apk _ brew _ pkg; do
         case $groups in *" ${group:-|} "*) ;; *) continue ;; esac
         if is_there "$kind" "$name"; then
             continue
@@ -55,6 +58,7 @@ missing() {
         pacman) package=$pacman ;;
         apk) package=$apk ;;
         brew) package=$brew ;;
+        pkg) package=$pkg ;;
         *) package=- ;;
         esac
         echo "$kind $name: $package"
@@ -62,7 +66,7 @@ missing() {
 }
 
 find_manager() {
-    for candidate in apt-get dnf pacman apk brew; do
+    for candidate in apt-get dnf pacman apk brew pkg; do
         if have "$candidate"; then
             echo "$candidate"
             return
@@ -92,6 +96,7 @@ install_packages() {
     pacman) as_root pacman -Sy --noconfirm --needed "$@" ;;
     apk) as_root apk add "$@" ;;
     brew) brew install "$@" ;;
+    pkg) as_root pkg install -y "$@" ;;
     esac
 }
 
