@@ -47,8 +47,8 @@ sanitizing_compiler() {
     [ -n "$found" ] && echo "$found"
 }
 
-# build_in FOLDER [CMAKE-OPTION...]: configures and builds the project there.
-build_in() {
+# configure_and_build FOLDER CMAKE-ARGUMENT...: the arguments lead CMake to that folder.
+configure_and_build() {
     folder=$1
     shift
     if have ccache; then
@@ -58,5 +58,19 @@ build_in() {
     if have ninja && [ ! -e "$folder/CMakeCache.txt" ]; then
         set -- "$@" -G Ninja
     fi
-    cmake -S "$root" -B "$folder" "$@" && cmake --build "$folder" -j "$jobs"
+    cmake "$@" && cmake --build "$folder" -j "$jobs"
+}
+
+# build_in FOLDER [CMAKE-OPTION...]: configures and builds the project there.
+build_in() {
+    build_folder=$1
+    shift
+    configure_and_build "$build_folder" -S "$root" -B "$build_folder" "$@"
+}
+
+# build_preset PRESET [CMAKE-OPTION...]: the same as CMakePresets.json says, in build/PRESET.
+build_preset() {
+    preset=$1
+    shift
+    (cd "$root" && configure_and_build "build/$preset" --preset "$preset" "$@")
 }

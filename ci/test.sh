@@ -1,40 +1,49 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Builds and tests the project, installing what that needs: test.sh [LANE], each lane in its own folder build/LANE.
+# What a lane builds, and how its tests are run, stands in CMakePresets.json.
 #
 #     native   gcc, or the system's compiler where there is no gcc (without an argument)
 #     clang    the same suite, built by clang
 #     asan     AddressSanitizer with leak detection, and UndefinedBehaviorSanitizer
 #     tsan     ThreadSanitizer
+#     macos    a cross build for both kinds of Mac: everything compiles and links, and the exports are right
 #     style    the rules that a script can check, and shellcheck
 #     mutants  the backend contract on backends with a bug each: every bug is caught, and every test catches one
 #     all      each of these, one after the other
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
-lanes="style native clang asan tsan mutants"
+lanes="style native clang asan tsan mutants macos"
 
-# run_suite LANE COMPILER [CMAKE-OPTION...]
+# run_suite PRESET: builds and tests what CMakePresets.json has under that name.
 run_suite() {
-    lane_folder=$root/build/$1
-    CC=$2
-    CXX=$(cxx_of "$2")
-    export CC CXX
-    shift 2
-    build_in "$lane_folder" -DFERRY_WERROR=ON "$@" &&
-        cd "$lane_folder" && ctest --output-on-failure --no-tests=error -j 2
+    build_preset "$1" && (cd "$root" && ctest --preset "$1")
 }
 
-# run_sanitized LANE SANITIZERS [CMAKE-OPTION...]: a lane for which no compiler is found has failed.
+# with_compiler COMPILER
+with_compiler() {
+    CC=$1
+    CXX=$(cxx_of "$1")
+    export CC CXX
+}
+
+# run_sanitized LANE SANITIZERS: a lane for which no compiler is found has failed.
 run_sanitized() {
     if ! sanitizer_compiler=$(sanitizing_compiler "$2"); then
         echo "test.sh: no compiler here builds programs that run with -fsanitize=$2" >&2
         return 1
     fi
-    lane=$1
-    sanitizers=$2
-    shift 2
-    run_suite "$lane" "$sanitizer_compiler" -DFERRY_SANITIZE="$sanitizers" "$@"
+    with_compiler "$sanitizer_compiler"
+    run_suite "$1"
+}
+
+# Nothing of it can run here, so what was linked is looked at.
+run_macos() {
+    for arch in x86_64 aarch64; do
+        run_suite "macos-$arch" || return
+    done
+    "$root/ci/macos/check.sh" x86_64 aarch64
 }
 
 native_compiler() {
@@ -49,19 +58,19 @@ run_lane() {
     say "lane $1"
     case $1 in
     native)
-        "$root/ci/deps.sh" build test && run_suite native "$(native_compiler)"
+        "$root/ci/deps.sh" build test && with_compiler "$(native_compiler)" && run_suite native
         ;;
     clang)
-        "$root/ci/deps.sh" build test clang && run_suite clang clang
+        "$root/ci/deps.sh" build test clang && run_suite clang
         ;;
     asan)
-        export ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
-        export UBSAN_OPTIONS="print_stacktrace=1"
-        "$root/ci/deps.sh" build test asan && run_sanitized asan address,undefined -DFERRY_SLAB=OFF
+        "$root/ci/deps.sh" build test asan && run_sanitized asan address,undefined
         ;;
     tsan)
-        export TSAN_OPTIONS="second_deadlock_stack=1:die_after_fork=0"
         "$root/ci/deps.sh" build test tsan && run_sanitized tsan thread
+        ;;
+    macos)
+        "$root/ci/deps.sh" build macos && "$root/ci/macos/deps.sh" && run_macos
         ;;
     style)
         "$root/ci/deps.sh" style && "$root/ci/style.sh"
