@@ -4,6 +4,7 @@
 #define FERRY_H
 
 #include "ferry/base.h"
+#include "ferry/address.h"
 #include "ferry/loop.h"
 #include "ferry/future.h"
 #include "ferry/job.h"

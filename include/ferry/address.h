@@ -35,7 +35,8 @@ typedef struct ferry_address {
  * Thread:  any. */
 FERRY_API ferry_status ferry_address_parse(const char *ip, uint16_t port, ferry_address *ret_address);
 
-/* Writes "127.0.0.1:80" or "[::1]:80", cut to `size` bytes with the terminating zero among them. Returns `text`.
+/* Writes "127.0.0.1:80" or "[::1]:80" (IPv6 as RFC 5952 wants it; "none" if it is neither), cut to `size` bytes with
+ * the terminating zero among them. Returns `text`.
  * Thread: any. */
 FERRY_API char *ferry_address_format(const ferry_address *address, char *text, size_t size);
 
