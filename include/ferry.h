@@ -7,6 +7,7 @@
 #include "ferry/address.h"
 #include "ferry/loop.h"
 #include "ferry/future.h"
+#include "ferry/io.h"
 #include "ferry/job.h"
 #include "ferry/executor.h"
 #include "ferry/sim.h"

@@ -52,7 +52,7 @@ typedef int ferry_status;
 enum {
     FERRY_ECANCELED = 121001,      /* the work was cancelled; or: the wait for it was */
     FERRY_ETIMEDOUT = 121002,      /* the time limit passed first */
-    FERRY_ECLOSED = 121003,        /* the loop is closed */
+    FERRY_ECLOSED = 121003,        /* the loop, or the socket, is closed */
     FERRY_ESHUTDOWN = 121004,      /* the executor takes no new jobs: shut down, or the process is exiting */
     FERRY_EBROKEN = 121005,        /* the executor is broken: an initializer failed, or a worker could not go on */
     FERRY_EFULL = 121006,          /* the executor's queue is at max_queue */

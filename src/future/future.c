@@ -23,9 +23,11 @@ static const fy_future_class *const classes[FY_FUTURE_JOB] = {
     [FY_FUTURE_WAIT] = &fy_wait_class,
 };
 
-/* A job's is the business of a higher floor. */
+/* A job's and an op's are the business of higher floors. */
 static const fy_future_class *class_of(const ferry_future *future) {
-    return future->kind == FY_FUTURE_JOB ? future->loop->executors.future_class : classes[future->kind];
+    if (future->kind < FY_FUTURE_JOB)
+        return classes[future->kind];
+    return future->kind == FY_FUTURE_JOB ? future->loop->executors.future_class : future->loop->io.future_class;
 }
 
 /* ---- life ---- */
@@ -33,11 +35,16 @@ static const fy_future_class *class_of(const ferry_future *future) {
 void fy_future_init(ferry_future *future, ferry_loop *loop, int kind, const char *origin) {
     future->outcome.kind = FY_VALUE_NONE;
     future->outcome.status = 0;
+    fy_future_init_pending(future, loop, kind, origin);
+}
+
+void fy_future_init_pending(ferry_future *future, ferry_loop *loop, int kind, const char *origin) {
     future->loop = loop;
     future->refs = 1;
     future->state = FY_FUTURE_PENDING;
     future->kind = (uint8_t)kind;
     future->looked_at = false;
+    future->is_cancelling = false;
     future->is_marked = false;
     future->in_flight = false;
     future->callbacks = NULL;

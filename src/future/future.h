@@ -2,7 +2,8 @@
 /* What is behind a ferry_future. It belongs to its loop's thread alone.
  *
  *   state       outcome                          late
- *   PENDING     empty (JOB: the job's)           callbacks waiting for the end
+ *   PENDING     empty (JOB: the job's;           callbacks waiting for the end
+ *               OP: part of the op, no outcome)
  *   DONE        the value or the error           -
  *   CANCELLED   empty (JOB: may still be the     the cancellation's words
  *               job's, which is out)
@@ -18,7 +19,7 @@
 enum { FY_FUTURE_FREE, FY_FUTURE_PENDING, FY_FUTURE_DONE, FY_FUTURE_CANCELLED, FY_FUTURE_TIMED_OUT };
 
 /* PLAIN: made by the user. The others are parts of larger things that resolve them. */
-enum { FY_FUTURE_PLAIN, FY_FUTURE_INNER, FY_FUTURE_GATHER, FY_FUTURE_WAIT, FY_FUTURE_JOB };
+enum { FY_FUTURE_PLAIN, FY_FUTURE_INNER, FY_FUTURE_GATHER, FY_FUTURE_WAIT, FY_FUTURE_JOB, FY_FUTURE_OP };
 
 struct ferry_future {
     fy_outcome outcome;
@@ -27,6 +28,7 @@ struct ferry_future {
     uint8_t state;
     uint8_t kind;
     bool looked_at : 1; /* at the error, if it is one */
+    bool is_cancelling : 1; /* OP: with the kernel, which was told to let go of it */
     bool is_marked : 1; /* only while a list is gone through in which it may stand twice */
     bool in_flight;     /* JOB: the job is out, the outcome is its own, and it holds the future without a count */
     union {
@@ -50,6 +52,9 @@ extern const fy_future_class fy_wait_class;
 
 /* Makes a pending future of a kind in memory that the caller has; one reference. */
 void fy_future_init(ferry_future *future, ferry_loop *loop, int kind, const char *origin);
+
+/* The same without a touch of its outcome, which must be set up before it ends. */
+void fy_future_init_pending(ferry_future *future, ferry_loop *loop, int kind, const char *origin);
 
 /* A future in the loop's slab that only Ferry resolves. Returns: 0, APR_ENOMEM. */
 ferry_status fy_future_create_inner(ferry_loop *loop, const char *origin, ferry_future **ret_future);

@@ -61,9 +61,16 @@ void fy_handle_drop(ferry_handle *handle) {
     ferry_handle_unref(handle);
 }
 
-void fy_handle_run(ferry_loop *loop, ferry_handle *handle) {
-    if (handle->kind == FY_HANDLE_THREADSAFE) {
+static void run_special(ferry_loop *loop, ferry_handle *handle) {
+    if (handle->kind == FY_HANDLE_THREADSAFE)
         fy_threadsafe_run(loop, handle);
+    else
+        loop->io.run_watch(handle);
+}
+
+void fy_handle_run(ferry_loop *loop, ferry_handle *handle) {
+    if (handle->kind >= FY_HANDLE_THREADSAFE) {
+        run_special(loop, handle);
         return;
     }
     if (handle->cancelled) {

@@ -121,6 +121,9 @@ void fy_loop_release(ferry_loop *loop) {
     fy_slab_fini(&loop->handles);
     fy_slab_fini(&loop->futures);
     fy_slab_fini(&loop->jobs);
+    fy_slab_fini(&loop->io.sockets);
+    fy_slab_fini(&loop->io.ops);
+    fy_slab_fini(&loop->io.addresses);
     fy_free(loop);
 }
 
@@ -138,7 +141,8 @@ void ferry_loop_unref(ferry_loop *loop) {
 }
 
 static bool has_cells(const ferry_loop *loop) {
-    return loop->handles.live || loop->futures.live || loop->jobs.live > loop->jobs_abandoned;
+    return loop->handles.live || loop->futures.live || loop->jobs.live > loop->jobs_abandoned ||
+           loop->io.sockets.live || loop->io.ops.live;
 }
 
 void fy_loop_cell_gone(ferry_loop *loop) {
@@ -264,6 +268,8 @@ ferry_status ferry_loop_close(ferry_loop *loop) {
         loop->executors.forget_jobs(loop);
     if (loop->debug)
         report_all_pending(loop);
+    if (loop->io.close)
+        loop->io.close(loop);
     fy_timers_fini(&loop->timers);
     drop_ready(loop);
     fy_ready_fini(&loop->ready);

@@ -43,6 +43,18 @@ typedef struct fy_loop_executors {
     void (*forget_jobs)(ferry_loop *loop);    /* the inbox is shut: what is still out will not come home */
 } fy_loop_executors;
 
+/* What the io floor keeps on a loop, likewise. */
+typedef struct fy_loop_io {
+    fy_slab sockets;
+    fy_slab ops;                              /* an op with its future */
+    fy_slab addresses;                        /* that ops go to */
+    void *watchers;                           /* of readers and writers */
+    void *cancel_notes;                       /* words of cancellations that are under way */
+    const void *future_class;                 /* fy_future_class of an op's future */
+    void (*run_watch)(ferry_handle *handle);  /* a reader or writer whose turn has come */
+    void (*close)(ferry_loop *loop);          /* the loop is closing: take everything back from the kernel */
+} fy_loop_io;
+
 struct ferry_loop {
     /* what other threads look at, and hardly anyone writes */
     const fy_backend_class *backend_class;
@@ -84,6 +96,7 @@ struct ferry_loop {
     size_t jobs_abandoned;  /* of these, how many have a future that nobody holds any more */
     fy_loop_executors executors;
     const fy_done_hooks *done_hooks;
+    fy_loop_io io;
 
     fy_slab handles;        /* of 64 bytes */
     fy_slab futures;        /* of 64 bytes */
