@@ -46,7 +46,7 @@ APR_HEADER = re.compile(r"^ap[ru]_?[a-z0-9_]*\.h$")
 LOCK_FILES = [
     "src/base/alloc.[ch]", "src/base/slab.[ch]",
     "src/seam/platform.h", "src/posix/*", "src/win32/*",
-    "src/loop/inbox.[ch]", "src/loop/threadsafe.c", "src/loop/loop.[ch]",
+    "src/loop/inbox.[ch]", "src/loop/threadsafe.c", "src/loop/loop.[ch]", "src/loop/signal.c",
     "src/executor/job*.[ch]", "src/executor/threadpool*.[ch]",
     "src/executor/custom.c", "src/executor/executor.[ch]", "src/executor/host.[ch]", "src/executor/limited*.[ch]",
     "src/executor/lot.[ch]", "src/executor/nested.[ch]", "src/executor/pool_exit.c", "src/executor/queue.[ch]",

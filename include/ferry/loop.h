@@ -97,6 +97,30 @@ FERRY_API ferry_loop *ferry_running_loop(void);
  * Thread: loop. */
 FERRY_API int64_t ferry_loop_time(ferry_loop *loop);
 
+/* ---- signals ---- */
+
+/* Runs `callback` on the loop after each arrival of the signal (`loop.add_signal_handler`), as any callback, never in
+ * signal context. Arrivals in quick succession may run it once. A second call for the same signal replaces the first.
+ * Every loop that has a handler for the signal runs it, whichever thread it came to. What the process had set for the
+ * signal before is put back when the last handler is removed, or its loop closed. A child made by fork does not run the
+ * parent's handlers.
+ *
+ * On Windows the signals are SIGINT (Ctrl-C), SIGBREAK (Ctrl-Break) and SIGTERM (the console is closed, the user logs
+ * off, the system shuts down: the process then has a few seconds).
+ *
+ * Owns:    arg stays yours.
+ * Returns: 0, APR_EINVAL (no such signal, or one that cannot be caught), APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD,
+ *          FERRY_EFORKED, or what the system said.
+ * Thread:  loop. */
+#define ferry_add_signal_handler(loop, signum, callback, arg) \
+    ferry_add_signal_handler_from(FERRY_HERE, loop, signum, callback, arg)
+FERRY_API ferry_status ferry_add_signal_handler_from(const char *origin, ferry_loop *loop, int signum,
+                                                     ferry_callback *callback, void *arg);
+
+/* Takes it back (`loop.remove_signal_handler`): the callback will not run any more. Returns whether there was one.
+ * Thread: loop. */
+FERRY_API bool ferry_remove_signal_handler(ferry_loop *loop, int signum);
+
 /* ---- embedding: another loop drives this one ---- */
 
 /* Makes one turn, which blocks for at most `timeout_us` (0: not at all; FERRY_FOREVER: until there is something).

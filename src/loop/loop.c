@@ -264,6 +264,7 @@ ferry_status ferry_loop_close(ferry_loop *loop) {
         return status;
     atomic_store_explicit(&loop->closed, true, memory_order_relaxed);
     part_from_others(loop);
+    fy_signals_close(loop);
     if (loop->executors.forget_jobs)
         loop->executors.forget_jobs(loop);
     if (loop->debug)

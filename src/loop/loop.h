@@ -43,6 +43,9 @@ typedef struct fy_loop_executors {
     void (*forget_jobs)(ferry_loop *loop);    /* the inbox is shut: what is still out will not come home */
 } fy_loop_executors;
 
+/* signal.c */
+typedef struct fy_loop_signals fy_loop_signals;
+
 /* What the io floor keeps on a loop, likewise. */
 typedef struct fy_loop_io {
     fy_slab sockets;
@@ -63,6 +66,7 @@ struct ferry_loop {
     _Atomic bool closed;
     _Atomic size_t user_refs; /* the user's; together they hold one of refs */
     _Atomic size_t refs;
+    _Atomic bool has_signals; /* some have arrived and are not looked at yet */
     char apart[FY_APART_BYTES];
 
     fy_inbox inbox;         /* begins with what the others write, and keeps it apart from the rest */
@@ -97,6 +101,7 @@ struct ferry_loop {
     fy_loop_executors executors;
     const fy_done_hooks *done_hooks;
     fy_loop_io io;
+    fy_loop_signals *signals; /* NULL until a handler is added */
 
     fy_slab handles;        /* of 64 bytes */
     fy_slab futures;        /* of 64 bytes */
@@ -178,6 +183,16 @@ static inline void fy_loop_free_cell(ferry_loop *loop, fy_slab *slab, void *cell
 /* References from any thread, beside the public ones. */
 void fy_loop_hold(ferry_loop *loop);
 void fy_loop_release(ferry_loop *loop);
+
+/* Queues the handlers of the signals that have arrived. */
+void fy_signals_take(ferry_loop *loop);
+
+/* The loop is closing: no handlers any more. */
+void fy_signals_close(ferry_loop *loop);
+
+static inline bool fy_loop_has_signals(const ferry_loop *loop) {
+    return atomic_load_explicit(&loop->has_signals, memory_order_relaxed);
+}
 
 /* exception.c */
 void fy_loop_report(ferry_loop *loop, const ferry_report *report);

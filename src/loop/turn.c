@@ -69,6 +69,8 @@ static void drain_inbox(ferry_loop *loop) {
     if (fy_inbox_has_news(&loop->inbox) && !(FY_UNLIKELY(loop->backend->holds_posts != NULL) &&
                                              loop->backend->holds_posts(loop->backend)))
         fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){take_message, take_handle, take_post, loop});
+    if (FY_UNLIKELY(fy_loop_has_signals(loop)))
+        fy_signals_take(loop);
 }
 
 /* ---- step 2: the kernel ---- */
@@ -342,7 +344,7 @@ int64_t ferry_loop_next_deadline(ferry_loop *loop) {
     if (!loop || fy_loop_check(loop))
         return FERRY_FOREVER;
     bool busy = fy_ready_count(&loop->ready) || !fy_list_is_empty(&loop->backend->finished) || loop->stopping;
-    if (busy || !fy_inbox_arm(&loop->inbox))
+    if (busy || fy_loop_has_signals(loop) || !fy_inbox_arm(&loop->inbox))
         return ferry_loop_time(loop);
     return fy_timers_next(&loop->timers);
 }

@@ -63,6 +63,26 @@ static inline void fy_cpu_relax(void);
  * Thread: any. */
 static inline unsigned fy_fork_generation(void);
 
+/* ---- signals ---- */
+
+/* Their numbers are <signal.h>'s, from 1 to FY_SIGNALS - 1. */
+enum { FY_SIGNALS = 128 };
+
+/* Has `arrived(signum)` called whenever the signal comes in: with the lock below held; on POSIX in signal context, on
+ * any thread; on Windows on a thread of the system's. One function for all signals.
+ *
+ * Returns: 0, APR_EINVAL (no such signal, or one that cannot be caught), or an OS code.
+ * Thread:  any, with the lock held. */
+ferry_status fy_signal_open(int signum, void (*arrived)(int signum));
+
+/* Puts back what the process had set for the signal. Thread: any, with the lock held. */
+void fy_signal_close(int signum);
+
+/* What is changed under this lock may be read by `arrived`: whoever holds it is not interrupted by a signal. It is held
+ * for a few instructions at a time, and free in a child made by fork. */
+void fy_signals_lock(void);
+void fy_signals_unlock(void);
+
 /* ---- processors ---- */
 
 /* How many processors this process may run on, by the calling thread's affinity mask. At least 1. */
