@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* epoll against the contract, on two kinds of stream, and what is epoll's alone: its wait handle, and a kernel that
+/* epoll against the contract, on two kinds of stream, and what is epoll's alone: a wait that fails, and a kernel that
  * knows no timeouts in microseconds. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,48 +31,6 @@ BACKEND_CONTRACT_NET_SUITE(tcp)
 
 static void backend_is_called_epoll(void) {
     CHECK_STRING(fy_reactor_class.name, "epoll");
-}
-
-/* ---- the wait handle ---- */
-
-static bool is_readable(intptr_t handle) {
-    struct pollfd poller = {.fd = (int)handle, .events = POLLIN};
-    return poll(&poller, 1, 0) == 1;
-}
-
-static void wait_handle_tells_of_bytes_and_wakes(void) {
-    backend_fixture f;
-    char byte;
-    open_fixture(&f, &socketpair_kind);
-    settle(&f);
-    intptr_t handle = f.backend->wait_handle;
-    CHECK(!is_readable(handle));
-    wake(&f);
-    CHECK(is_readable(handle));
-    settle(&f);
-    CHECK(!is_readable(handle));
-    fy_op read = fy_op_read(&f.b, &byte, 1);
-    submit(&f, &read);
-    send_text(&f, &f.a, "x");
-    CHECK(is_readable(handle) || !fy_op_is_in_flight(&read));
-    await_op(&f, &read, 0);
-    settle(&f);
-    CHECK(!is_readable(handle));
-    close_fixture(&f);
-}
-
-/* What is final without the kernel's help is not in the handle: the list says it. */
-static void finished_says_what_the_wait_handle_does_not(void) {
-    backend_fixture f;
-    open_fixture(&f, &socketpair_kind);
-    settle(&f);
-    fy_op write = fy_op_write(&f.a, "x", 1);
-    CHECK(fy_list_is_empty(&f.backend->finished));
-    submit(&f, &write);
-    CHECK(!fy_list_is_empty(&f.backend->finished));
-    await_op(&f, &write, 0);
-    CHECK(fy_list_is_empty(&f.backend->finished));
-    close_fixture(&f);
 }
 
 /* ---- kernels that fail, and old ones ---- */
@@ -141,8 +98,6 @@ static const fy_test tests[] = {
     BACKEND_CONTRACT_ROWS(tcp)
     BACKEND_CONTRACT_NET_ROWS(tcp)
     FY_TEST(backend_is_called_epoll),
-    FY_TEST(wait_handle_tells_of_bytes_and_wakes),
-    FY_TEST(finished_says_what_the_wait_handle_does_not),
     FY_TEST(failing_wait_is_a_status_and_still_delivers),
     FY_TEST(kernel_without_microseconds_keeps_the_contract),
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reactor beyond the contract: what only POSIX descriptors do. Pipes and their SIGPIPE, half-closed and urgent TCP,
- * borders of messages, descriptors that nobody can wait for, duplicates, and fork. */
+ * borders of messages, the wait handle, descriptors that nobody can wait for, borrowed ones, duplicates, and fork. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +204,48 @@ static void bytes_behind_a_passed_descriptor_are_read(void) {
     close_fixture(&f);
 }
 
+/* ---- the wait handle ---- */
+
+static bool is_readable(intptr_t handle) {
+    struct pollfd poller = {.fd = (int)handle, .events = POLLIN};
+    return poll(&poller, 1, 0) == 1;
+}
+
+static void wait_handle_tells_of_bytes_and_wakes(void) {
+    backend_fixture f;
+    char byte;
+    open_fixture(&f, &socketpair_kind);
+    settle(&f);
+    intptr_t handle = f.backend->wait_handle;
+    CHECK(!is_readable(handle));
+    wake(&f);
+    CHECK(is_readable(handle));
+    settle(&f);
+    CHECK(!is_readable(handle));
+    fy_op read = fy_op_read(&f.b, &byte, 1);
+    submit(&f, &read);
+    send_text(&f, &f.a, "x");
+    CHECK(is_readable(handle) || !fy_op_is_in_flight(&read));
+    await_op(&f, &read, 0);
+    settle(&f);
+    CHECK(!is_readable(handle));
+    close_fixture(&f);
+}
+
+/* What is final without the kernel's help is not in the handle: the list says it. */
+static void finished_says_what_the_wait_handle_does_not(void) {
+    backend_fixture f;
+    open_fixture(&f, &socketpair_kind);
+    settle(&f);
+    fy_op write = fy_op_write(&f.a, "x", 1);
+    CHECK(fy_list_is_empty(&f.backend->finished));
+    submit(&f, &write);
+    CHECK(!fy_list_is_empty(&f.backend->finished));
+    await_op(&f, &write, 0);
+    CHECK(fy_list_is_empty(&f.backend->finished));
+    close_fixture(&f);
+}
+
 /* ---- descriptors ---- */
 
 static void attach_makes_nonblocking(void) {
@@ -240,6 +283,100 @@ static void detached_file_is_forgotten_though_a_duplicate_lives(void) {
     CHECK_INT(recv(duplicate, &byte, 1, 0), 1);
     attach(&f, &f.b, duplicate);
     close_fixture(&f);
+}
+
+static void attach_refuses_a_descriptor_that_it_has(void) {
+    backend_fixture f;
+    open_fixture(&f, &socketpair_kind);
+    for (int use = FY_FILE_OWNED; use <= FY_FILE_BORROWED; use++) {
+        fy_file again = {.handle = f.a.handle, .use = (fy_file_use)use};
+        CHECK_STATUS(fy_reactor_class.attach(f.backend, &again), EEXIST);
+    }
+    send_text(&f, &f.b, "mine");
+    settle(&f);
+    expect_text(&f, &f.a, "mine");
+    close_fixture(&f);
+}
+
+static void borrowed_descriptor_keeps_its_modes(void) {
+    backend_fixture f;
+    int ends[2];
+    open_backend(&f, &socketpair_kind);
+    socketpair_make(f.backend, ends);
+    attach_borrowed(&f, &f.a, ends[0]);
+    CHECK(!(fcntl(ends[0], F_GETFL) & O_NONBLOCK));
+    detach(&f, &f.a);
+    CHECK(!(fcntl(ends[0], F_GETFL) & O_NONBLOCK));
+    CHECK_INT(close(ends[0]), 0);
+    attach(&f, &f.a, ends[1]);
+    detach(&f, &f.a);
+    close_backend(&f);
+}
+
+/* Its owner has closed it while a duplicate keeps the open file alive: nothing of it may reach the detached file. */
+static void closed_borrowed_file_is_forgotten_though_a_duplicate_lives(void) {
+    backend_fixture f;
+    int ends[2];
+    open_backend(&f, &socketpair_kind);
+    socketpair_make(f.backend, ends);
+    attach_borrowed(&f, &f.a, ends[0]);
+    int duplicate = dup(ends[0]);
+    CHECK(duplicate >= 0);
+    CHECK_INT(close(ends[0]), 0);
+    detach(&f, &f.a);
+    fy_op canary = {.kind = FY_OP_POLL_IN, .file = &f.a};
+    f.a.in_flight[FY_IN] = &canary;
+    CHECK_INT(send(ends[1], "x", 1, 0), 1);
+    settle(&f);
+    CHECK_INT(close(duplicate), 0);
+    CHECK_INT(close(ends[1]), 0);
+    close_backend(&f);
+}
+
+static void closed_borrowed_descriptor_is_a_status(void) {
+    backend_fixture f;
+    int ends[2];
+    open_backend(&f, &socketpair_kind);
+    socketpair_make(f.backend, ends);
+    attach_borrowed(&f, &f.a, ends[0]);
+    CHECK_INT(close(ends[0]), 0);
+    fy_op polling = {.kind = FY_OP_POLL_IN, .file = &f.a};
+    submit(&f, &polling);
+    await_end(&f, &polling, EBADF);
+    detach(&f, &f.a);
+    CHECK_INT(close(ends[1]), 0);
+    close_backend(&f);
+}
+
+/* ---- processes ---- */
+
+static void attach_refuses_a_process_that_is_gone(void) {
+    backend_fixture f;
+    backend_child child;
+    open_backend(&f, &socketpair_kind);
+    posix_start_child(f.backend, &child);
+    posix_end_child(&child, 0);
+    CHECK_INT(posix_reap_child(&child), 0);
+    f.a = (fy_file){.use = FY_FILE_PROCESS, .process = child.process};
+    CHECK_STATUS(fy_reactor_class.attach(f.backend, &f.a), ESRCH);
+    close_backend(&f);
+}
+
+static void child_that_somebody_else_reaped_is_a_status(void) {
+    backend_fixture f;
+    backend_child child;
+    open_backend(&f, &socketpair_kind);
+    posix_start_child(f.backend, &child);
+    f.a = (fy_file){.use = FY_FILE_PROCESS, .process = child.process};
+    CHECK_STATUS(fy_reactor_class.attach(f.backend, &f.a), 0);
+    fy_op op = {.kind = FY_OP_CHILD, .file = &f.a};
+    submit(&f, &op);
+    settle(&f);
+    posix_end_child(&child, 5);
+    CHECK_INT(posix_reap_child(&child), 5);
+    await_end(&f, &op, ECHILD);
+    detach(&f, &f.a);
+    close_backend(&f);
 }
 
 /* ---- fork ---- */
@@ -295,9 +432,17 @@ static const fy_test tests[] = {
     FY_TEST(half_closed_stream_still_answers),
     FY_TEST(bytes_behind_urgent_data_are_read),
     FY_TEST(bytes_behind_a_passed_descriptor_are_read),
+    FY_TEST(wait_handle_tells_of_bytes_and_wakes),
+    FY_TEST(finished_says_what_the_wait_handle_does_not),
     FY_TEST(attach_makes_nonblocking),
     FY_TEST(attach_refuses_what_cannot_be_waited_for),
     FY_TEST(detached_file_is_forgotten_though_a_duplicate_lives),
+    FY_TEST(attach_refuses_a_descriptor_that_it_has),
+    FY_TEST(borrowed_descriptor_keeps_its_modes),
+    FY_TEST(closed_borrowed_file_is_forgotten_though_a_duplicate_lives),
+    FY_TEST(closed_borrowed_descriptor_is_a_status),
+    FY_TEST(attach_refuses_a_process_that_is_gone),
+    FY_TEST(child_that_somebody_else_reaped_is_a_status),
     FY_TEST(child_of_fork_changes_nothing_for_its_parent),
 };
 

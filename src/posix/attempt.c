@@ -56,8 +56,18 @@ static ssize_t transfer(const fy_op *op, size_t size) {
     return is_socket ? send(fd, op->data, size, MSG_NOSIGNAL) : fy_sigpipe_write(fd, op->data, size);
 }
 
+/* See drained_by in native.h. */
+static void note_read(fy_file_native *file, size_t moved, size_t size) {
+    if (moved >= file->drained_by) {
+        file->drained_by = 0;
+        if (moved < size)
+            file->may_be_ready[FY_IN] = false;
+    } else if (file->drained_by != FY_NEVER) {
+        file->drained_by -= (uint32_t)moved;
+    }
+}
+
 static bool move_bytes(fy_op *op) {
-    fy_file_native *file = &op->file->native;
     size_t size = op->size < TRANSFER_MAX ? op->size : TRANSFER_MAX;
     ssize_t moved;
     do
@@ -68,8 +78,7 @@ static bool move_bytes(fy_op *op) {
     if (op->kind == FY_OP_READ) {
         if (moved == 0)
             return end(op, APR_EOF);
-        if ((size_t)moved < size && file->drains_by_short_read)
-            file->may_be_ready[FY_IN] = false;
+        note_read(&op->file->native, (size_t)moved, size);
     }
     return end_moved(op, moved);
 }
@@ -179,13 +188,17 @@ static int ask_poll(const fy_op *op) {
     return count > 0 ? question.revents : count;
 }
 
-/* SO_ERROR is 0 both for a socket that is connected and for one that is still trying; poll tells them apart. */
+/* SO_ERROR is 0 for a socket that is connected, for one that is still trying, and for one whose error somebody else has
+ * asked for already; poll and the peer's name tell them apart. */
 static bool end_connect(fy_op *op) {
+    fy_sockaddr peer;
     int error = 0, answer = ask_poll(op);
-    socklen_t size = sizeof error;
+    socklen_t size = sizeof error, length = sizeof peer;
     if (answer <= 0)
         return answer == 0 ? would_block(op) : end(op, errno);
     if (getsockopt(op->file->handle, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+        error = errno;
+    if (error == 0 && (answer & (POLLERR | POLLHUP)) && getpeername(op->file->handle, &peer.any, &length) != 0)
         error = errno;
     return end(op, error);
 }

@@ -62,6 +62,14 @@ ferry_status fy_poller_add(fy_poller *poller, int fd, void *cookie) {
     return epoll_ctl(poller->fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
 }
 
+/* Both directions are asked for once and for all. */
+ferry_status fy_poller_want_out(fy_poller *poller, int fd, void *cookie) {
+    (void)poller;
+    (void)fd;
+    (void)cookie;
+    return 0;
+}
+
 /* Closing alone would not do: a duplicate in another process keeps the registration alive, cookie and all. */
 ferry_status fy_poller_remove(fy_poller *poller, int fd) {
     return epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, NULL) == 0 ? 0 : errno;

@@ -6,6 +6,7 @@
 #define FERRY_POSIX_POLLER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,6 +18,8 @@ extern const char fy_poller_name[];
 typedef struct fy_poller {
     int fd;         /* becomes readable when a wait would return something */
     int wake_fd[2]; /* -1 where unused */
+    void **cookies; /* by descriptor, where the kernel takes one twice without a word; else NULL */
+    size_t cookies_size;
 } fy_poller;
 
 enum {
@@ -31,6 +34,7 @@ enum { FY_POLLER_EVENTS_MAX = 256 };
 typedef struct fy_poller_event {
     void *cookie;
     unsigned ready; /* FY_READY_ bits as they stand now, whatever the edge was */
+    uint32_t bytes; /* with FY_READY_IN: so many can be read, at least; where urgent data is told of, it may be 0 */
 } fy_poller_event;
 
 ferry_status fy_poller_open(fy_poller *ret_poller);
@@ -38,9 +42,15 @@ ferry_status fy_poller_open(fy_poller *ret_poller);
 /* Takes a half-open poller, too. `is_inherited`: this is a child made by fork, and the parent's is left alone. */
 void fy_poller_close(fy_poller *poller, bool is_inherited);
 
-/* From now on an edge in either direction is reported with the cookie, which is not NULL; what is ready already counts
- * as an edge. */
+/* From now on an edge of the incoming direction is reported with the cookie, which is not NULL; what is ready already
+ * counts as an edge. Edges of the outgoing direction may be reported, too.
+ * Returns: 0, or an OS code (EEXIST, EPERM, EBADF, ENOMEM, ENOSPC). */
 ferry_status fy_poller_add(fy_poller *poller, int fd, void *cookie);
+
+/* A descriptor that was added cannot be written to, which the kernel has said since the last edge of that direction:
+ * the next one is reported, also if it has come by now.
+ * Returns: 0, or an OS code. */
+ferry_status fy_poller_want_out(fy_poller *poller, int fd, void *cookie);
 
 /* No event of this descriptor is reported from now on. It was added, and must still be open.
  * Returns: 0, or an OS code (EBADF, ENOENT) if it was closed. */

@@ -11,7 +11,11 @@
  * A direction in which it is cleared gets an edge as soon as that changes, whoever emptied or filled the file. A short
  * read is such a proof on TCP alone (other kinds end a read at the borders of messages), and there only while the last
  * event told of nothing but bytes: an end that came together with them gives no further edge, and urgent data ends a
- * read before the socket is empty. Anything that comes later gives an edge of its own. */
+ * read before the socket is empty. A kernel that does not tell of urgent data says how many bytes there are, and all of
+ * them must have been read. Anything that comes later gives an edge of its own.
+ *
+ * The outgoing direction gets its edge only if the poller was told that one is wanted: after each try there that the
+ * kernel would have blocked. So it is wanted whenever may_be_ready is cleared there. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -94,7 +98,7 @@ static void classify(fy_file *file) {
         .may_be_ready = {true, true},
         .is_socket = is_tcp || errno != ENOTSOCK,
         .is_tcp = is_tcp,
-        .drains_by_short_read = is_tcp,
+        .drained_by = is_tcp ? 0 : FY_NEVER,
     };
 }
 
@@ -183,6 +187,23 @@ static void finish(fy_backend *backend, fy_op *op) {
     fy_list_push(&backend->finished, &op->node);
 }
 
+/* Tries the op. If the kernel refuses to tell when to try again, that is its outcome. */
+static void try_op(fy_backend *backend, fy_op *op) {
+    fy_file *file = op->file;
+    if (!fy_attempt(op)) {
+        if (fy_op_direction(op) == FY_IN)
+            return;
+        void *cookie = file->use == FY_FILE_OWNED ? file : fy_lease_cookie(file->slot);
+        ferry_status status = fy_poller_want_out(&of(backend)->poller, file->handle, cookie);
+        if (FY_LIKELY(!status))
+            return;
+        file->native.may_be_ready[FY_OUT] = true;
+        op->status = status;
+        op->count = 0;
+    }
+    finish(backend, op);
+}
+
 /* A connect is never tried in vain: it is what makes the edge. */
 static void reactor_submit(fy_backend *backend, fy_op *op) {
     fy_file *file = op->file;
@@ -191,8 +212,8 @@ static void reactor_submit(fy_backend *backend, fy_op *op) {
     FY_ASSERT(!file->in_flight[direction]);
     file->in_flight[direction] = op;
     op->native = (fy_op_native){.is_final = false};
-    if ((file->native.may_be_ready[direction] || op->kind == FY_OP_CONNECT) && fy_attempt(op))
-        finish(backend, op);
+    if (file->native.may_be_ready[direction] || op->kind == FY_OP_CONNECT)
+        try_op(backend, op);
 }
 
 static void reactor_cancel(fy_backend *backend, fy_op *op) {
@@ -208,17 +229,20 @@ static void reactor_cancel(fy_backend *backend, fy_op *op) {
 static void take_edge(fy_backend *backend, fy_file *file, int direction) {
     fy_op *op = file->in_flight[direction];
     file->native.may_be_ready[direction] = true;
-    if (op && !op->native.is_final && fy_attempt(op))
-        finish(backend, op);
+    if (op && !op->native.is_final)
+        try_op(backend, op);
 }
 
+/* What comes with an edge of the outgoing direction alone says nothing about what can be read. */
 static void take_event(fy_backend *backend, const fy_poller_event *event) {
     fy_file *file = fy_lease_file(event->cookie);
     if (FY_UNLIKELY(!file))
         return;
-    file->native.drains_by_short_read = file->native.is_tcp && !(event->ready & FY_READY_SPECIAL);
-    if (event->ready & FY_READY_IN)
+    if (event->ready & FY_READY_IN) {
+        bool is_plain = file->native.is_tcp && !(event->ready & FY_READY_SPECIAL);
+        file->native.drained_by = is_plain ? event->bytes : FY_NEVER;
         take_edge(backend, file, FY_IN);
+    }
     if (event->ready & FY_READY_OUT)
         take_edge(backend, file, FY_OUT);
 }
