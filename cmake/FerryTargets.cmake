@@ -37,7 +37,7 @@ function(ferry_library target kind)
     target_compile_definitions(${target} PRIVATE FERRY_BUILDING)
     target_include_directories(${target}
         PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
-        PRIVATE ${ferry_internal_includes})
+        PRIVATE ${ferry_internal_includes} ${ferry_poller_includes})
     # The library's calls to itself go straight to their target, and its thread-local variables need no lookup.
     if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang" AND UNIX AND NOT APPLE)
         target_compile_options(${target} PRIVATE -fno-semantic-interposition -ftls-model=initial-exec)
@@ -49,6 +49,6 @@ function(ferry_library target kind)
     if(kind STREQUAL "SHARED" AND ferry_can_optimize_as_a_whole)
         set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION_RELEASE ON)
     endif()
-    target_link_libraries(${target} PRIVATE PkgConfig::FERRY_APR Threads::Threads)
+    target_link_libraries(${target} PRIVATE PkgConfig::FERRY_APR Threads::Threads ${ferry_poller_libraries})
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
