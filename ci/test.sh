@@ -7,6 +7,7 @@
 #     clang    the same suite, built by clang
 #     asan     AddressSanitizer with leak detection, and UndefinedBehaviorSanitizer
 #     tsan     ThreadSanitizer
+#     kqueue   the same suite on kqueue, the poller of macOS and the BSDs, over a stand-in for it
 #     macos    a cross build for both kinds of Mac: everything compiles and links, and the exports are right
 #     style    the rules that a script can check, and shellcheck
 #     mutants  the backend contract on backends with a bug each: every bug is caught, and every test catches one
@@ -14,7 +15,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
-lanes="style native clang asan tsan mutants macos"
+lanes="style native clang asan tsan kqueue mutants macos"
 
 # run_suite PRESET: builds and tests what CMakePresets.json has under that name.
 run_suite() {
@@ -69,6 +70,9 @@ run_lane() {
     tsan)
         "$root/ci/deps.sh" build test tsan && run_sanitized tsan thread
         ;;
+    kqueue)
+        "$root/ci/deps.sh" build test && with_compiler "$(native_compiler)" && run_suite kqueue
+        ;;
     macos)
         "$root/ci/deps.sh" build macos && "$root/ci/macos/deps.sh" && run_macos
         ;;
@@ -76,7 +80,7 @@ run_lane() {
         "$root/ci/deps.sh" style && "$root/ci/style.sh"
         ;;
     mutants)
-        "$root/ci/deps.sh" build test patch && "$root/tests/mutants/run.sh"
+        "$root/ci/deps.sh" build test patch && "$root/tests/mutants/run.sh" epoll && "$root/tests/mutants/run.sh" kqueue
         ;;
     esac
 }

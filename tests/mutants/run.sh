@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Shows that each test of the backend contract can fail. Every patch in backend/ is a small bug; each is applied to a
-# copy of the sources, and the contract is run on the result, test by test. It passes if every bug is caught by some
-# test and every test has caught some bug. A test that crashes or hangs has caught it.
+# Shows that each test of the backend contract can fail. Every patch in reactor/ is a small bug, and every one in the
+# folder of a poller; each is applied to a copy of the sources, and the contract is run on the result, test by test. It
+# passes if every bug is caught by some test and every test has caught some bug. A test that crashes or hangs has caught
+# it.
 #
-#     tests/mutants/run.sh [NAME...]      every bug, or those named (then a test may well catch none)
+#     tests/mutants/run.sh POLLER [NAME...]      epoll or kqueue (on its stand-in); every bug, or those named (then a
+#                                                test may well catch none)
 #
 # CC, MUTANTS_JOBS (tests at a time; most of them only wait) and MUTANTS_LIMIT_S (when a test counts as hung) may be
 # set.
@@ -12,8 +14,10 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 source_dir=$(cd "$here/../.." && pwd)
+poller=${1:?epoll or kqueue}
+shift
 compiler=${CC:-cc}
-jobs=${MUTANTS_JOBS:-12}
+jobs=${MUTANTS_JOBS:-24}
 limit_s=${MUTANTS_LIMIT_S:-6}
 work=$(mktemp -d "${TMPDIR:-/tmp}/ferry-mutants-XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -29,15 +33,24 @@ fail() {
 
 # The tests give up early here, since what a mutant breaks does not come later either.
 flags="-std=c11 -O1 -DFERRY_STATIC -DCONTRACT_WITHIN_US=1500000 $(pkg-config --cflags apr-1 cunit)"
-port_sources="src/posix/*.c"
-program_sources="$port_sources src/base/alloc.c src/base/status.c tests/backend_*.c tests/test_backend_epoll.c
-    tests/support/harness.c"
+standin=
+case $poller in
+epoll) ;;
+kqueue) standin=tests/support/kqueue_standin ;;
+*) fail "there is no poller '$poller'" ;;
+esac
+port_sources="src/posix/$poller.c"
+for name in attempt clock lease net reactor sigpipe thread; do
+    port_sources="$port_sources src/posix/$name.c"
+done
+program_sources="$port_sources src/base/alloc.c src/base/status.c tests/backend_*.c tests/test_backend_$poller.c
+    tests/support/harness.c ${standin:+$standin/*.c}"
 libraries="$(pkg-config --libs apr-1 cunit) -lpthread"
 
 # compile FOLDER FILE: FILE of FOLDER's tree into FOLDER/objects.
 compile() {
     # shellcheck disable=SC2086
-    $compiler $flags -I"$1/include" -I"$1/src" -I"$1/src/posix" -I"$1/tests" -c "$1/$2" \
+    $compiler $flags -I"$1/include" -I"$1/src" -I"$1/src/posix" -I"$1/tests" ${standin:+-I"$1/$standin"} -c "$1/$2" \
         -o "$1/objects/$(basename "$2" .c).o"
 }
 
@@ -65,12 +78,22 @@ build_original() {
     link "$work/original"
 }
 
+# patch_of NAME: the file of that bug.
+patch_of() {
+    if [ -e "$here/$poller/$1.patch" ]; then
+        echo "$here/$poller/$1.patch"
+    else
+        echo "$here/reactor/$1.patch"
+    fi
+}
+
 # build_mutant NAME: a copy with one patch, of which only the patched files are compiled again; of a patched header, all
 # that may include it.
 build_mutant() {
     cp -R "$work/original" "$work/$1"
-    (cd "$work/$1" && git apply "$here/backend/$1.patch") || fail "$1 does not apply any more"
-    sed -n 's,^+++ b/,,p' "$here/backend/$1.patch" | while read -r file; do
+    patch=$(patch_of "$1")
+    (cd "$work/$1" && git apply "$patch") || fail "$1 does not apply any more"
+    sed -n 's,^+++ b/,,p' "$patch" | while read -r file; do
         case $file in
         *.h) compile_all "$work/$1" "$port_sources" ;;
         *) compile "$work/$1" "$file" ;;
@@ -112,7 +135,7 @@ run_all original
 if [ $# -gt 0 ]; then
     names=$*
 else
-    names=$(for patch in "$here"/backend/*.patch; do basename "$patch" .patch; done)
+    names=$(for patch in "$here"/reactor/*.patch "$here/$poller"/*.patch; do basename "$patch" .patch; done)
 fi
 for name in $names; do
     build_mutant "$name"

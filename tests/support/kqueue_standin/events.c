@@ -68,16 +68,26 @@ static void tell_end(place *of, struct kevent *ret_event) {
     drop_process(of);
 }
 
+/* Without EV_CLEAR it stays triggered. */
+static bool tell_user(queue *self, struct kevent *ret_event) {
+    uint64_t count;
+    *ret_event = self->user;
+    ret_event->fflags = 0;
+    if ((self->user.flags & EV_CLEAR) && read(self->user_fd, &count, sizeof count) != (ssize_t)sizeof count)
+        return false;
+    if (self->user.flags & EV_ONESHOT) {
+        close(self->user_fd);
+        self->user_fd = -1;
+    }
+    return true;
+}
+
 /* One answer of epoll; false if it is about something that is gone. */
 static bool tell(queue *self, const struct epoll_event *found, struct kevent *ret_event) {
     int sort = (int)(found->data.u64 >> 60);
     size_t index = found->data.u64 >> 32 & 0xfffffff;
-    if (sort == USER) {
-        uint64_t count;
-        *ret_event = self->user;
-        ret_event->fflags = 0;
-        return read(self->user_fd, &count, sizeof count) == (ssize_t)sizeof count;
-    }
+    if (sort == USER)
+        return tell_user(self, ret_event);
     place *of = &self->sorts[sort].of[index];
     if (!of->is_used || of->number != (uint32_t)found->data.u64)
         return false;

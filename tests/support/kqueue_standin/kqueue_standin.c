@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,16 +33,31 @@
 
 enum { PLACES_MIN = 64, NS_PER_S = 1000000000 };
 
-/* All of it is under the lock, which no wait holds. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* All of it is under the lock, which no wait holds. A signal handler may trigger an event, so none runs meanwhile. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static queue *queues;
 static uint32_t last_number;
 static unsigned quirks;
 
+static void lock(sigset_t *ret_mask) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, ret_mask);
+    pthread_mutex_lock(&mutex);
+}
+
+static void unlock(const sigset_t *mask) {
+    int error = errno;
+    pthread_mutex_unlock(&mutex);
+    pthread_sigmask(SIG_SETMASK, mask, NULL);
+    errno = error;
+}
+
 void kqueue_standin_set_quirks(unsigned new_quirks) {
-    pthread_mutex_lock(&lock);
+    sigset_t mask;
+    lock(&mask);
     quirks = new_quirks;
-    pthread_mutex_unlock(&lock);
+    unlock(&mask);
 }
 
 /* ---- queues ---- */
@@ -77,12 +93,17 @@ static void free_closed_queues(void) {
 }
 
 /* "The queue is not inherited by a child created with fork(2)." */
+static sigset_t mask_of_forker;
+
 static void before_fork(void) {
-    pthread_mutex_lock(&lock);
+    sigset_t mask;
+    lock(&mask);
+    mask_of_forker = mask;
 }
 
 static void after_fork(void) {
-    pthread_mutex_unlock(&lock);
+    sigset_t mask = mask_of_forker;
+    unlock(&mask);
 }
 
 static void in_child(void) {
@@ -92,7 +113,7 @@ static void in_child(void) {
             close(self->fd);
         free_queue(self);
     }
-    pthread_mutex_unlock(&lock);
+    after_fork();
 }
 
 static void watch_forks(void) {
@@ -119,8 +140,9 @@ static int open_queue(queue *self) {
 
 int kqueue(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    sigset_t mask;
     pthread_once(&once, watch_forks);
-    pthread_mutex_lock(&lock);
+    lock(&mask);
     free_closed_queues();
     queue *self = calloc(1, sizeof *self);
     int fd = self ? open_queue(self) : -1;
@@ -130,7 +152,7 @@ int kqueue(void) {
     } else {
         free(self);
     }
-    pthread_mutex_unlock(&lock);
+    unlock(&mask);
     return fd;
 }
 
@@ -322,6 +344,7 @@ static int64_t now_ns(void) {
 /* Nothing that was found may be told after all, and then the rest of the time is waited for. */
 static int wait_and_tell(int fd, struct kevent *events, int event_count, int64_t timeout_ns) {
     struct epoll_event found[BATCH];
+    sigset_t mask;
     int64_t deadline_ns = timeout_ns > 0 ? now_ns() + timeout_ns : timeout_ns;
     for (;;) {
         int64_t left_ns = deadline_ns > 0 ? deadline_ns - now_ns() : deadline_ns;
@@ -332,10 +355,10 @@ static int wait_and_tell(int fd, struct kevent *events, int event_count, int64_t
         int count = epoll_pwait2(fd, found, room, left_ns < 0 ? NULL : &left, NULL);
         if (count < 0)
             return -1;
-        pthread_mutex_lock(&lock);
+        lock(&mask);
         queue *self = find_queue(fd);
         int told = self ? standin_tell(self, found, count, events, event_count) : 0;
-        pthread_mutex_unlock(&lock);
+        unlock(&mask);
         if (told > 0 || left_ns == 0)
             return told;
     }
@@ -347,10 +370,11 @@ int kevent(int fd, const struct kevent *changes, int change_count, struct kevent
         errno = EINVAL;
         return -1;
     }
-    pthread_mutex_lock(&lock);
+    sigset_t mask;
+    lock(&mask);
     queue *self = find_queue(fd);
     int errors = self && is_open(self) ? apply_all(self, changes, change_count, events, event_count) : -2;
-    pthread_mutex_unlock(&lock);
+    unlock(&mask);
     if (errors == -2) {
         errno = EBADF;
         return -1;

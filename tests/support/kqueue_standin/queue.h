@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/event.h>
 
-enum { BATCH = 64 }; /* answers of epoll that are fetched at once */
+enum { BATCH = 256 }; /* answers of epoll that are fetched at once */
 
 /* Where an answer of epoll belongs: the upper half of its data; the lower half is the registration's number. */
 enum { READER, WRITER, PROCESS, USER, WRITERS };
