@@ -85,6 +85,7 @@ typedef struct backend_kind {
     X(prefix, deadline_is_kept_and_never_early)              \
     X(prefix, past_deadline_does_not_block)                  \
     X(prefix, no_deadline_waits_for_an_outcome)              \
+    X(prefix, what_is_finished_is_delivered_without_a_block) \
     X(prefix, finished_ops_do_not_hide_the_others)           \
     X(prefix, interrupted_wait_returns_and_loses_nothing)    \
     X(prefix, wake_before_a_wait_is_not_lost)                \

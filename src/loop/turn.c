@@ -156,6 +156,22 @@ static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *
     return status;
 }
 
+/* ---- step 3: finished operations ---- */
+
+static void resolve(ferry_loop *loop, fy_list *done) {
+    for (fy_op *op; (op = fy_op_list_pop(done));)
+        loop->op_done(loop, op);
+}
+
+/* Most writes are over as soon as they are submitted. Whether anything is to be run for them shows when they are
+ * resolved; if not, the wait that follows blocks, and the kernel was not asked in vain. */
+static void resolve_finished(ferry_loop *loop, fy_list *done) {
+    if (fy_list_is_empty(&loop->backend->finished))
+        return;
+    (void)loop->backend_class->wait(loop->backend, FY_FINISHED, done);
+    resolve(loop, done);
+}
+
 /* ---- step 4: timers ---- */
 
 static void queue_timers(ferry_loop *loop, ferry_handle *handle) {
@@ -238,6 +254,8 @@ ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us) {
     /* 1: what other threads have sent */
     drain_inbox(loop);
     /* 2: what the kernel has finished; blocks only if nothing is to be run */
+    if (!fy_ready_count(&loop->ready))
+        resolve_finished(loop, &done);
     if (fy_ready_count(&loop->ready)) {
         if (is_poll_due(loop))
             status = poll_now(loop, &done);
@@ -247,8 +265,7 @@ ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us) {
         status = sleep_until(loop, deadline_us, &done);
     }
     /* 3: finished operations resolve their futures */
-    for (fy_op *op; (op = fy_op_list_pop(&done));)
-        loop->op_done(loop, op);
+    resolve(loop, &done);
     /* 4: timers that are due */
     if (loop->timers.count)
         take_due_timers(loop);

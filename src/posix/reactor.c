@@ -260,6 +260,10 @@ static ferry_status reactor_wait(fy_backend *backend, int64_t deadline_us, fy_li
     int count;
     if (is_inherited(of(backend)))
         return FERRY_EFORKED;
+    if (deadline_us == FY_FINISHED) {
+        deliver(backend, done);
+        return 0;
+    }
     if (!fy_list_is_empty(&backend->finished))
         deadline_us = 0;
     ferry_status status = fy_poller_wait(&of(backend)->poller, deadline_us, events, &count);
