@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a slab gets its chunks: small at first, so that a short-lived loop costs little, then ever larger. */
+/* How a slab gets its chunks: small at first, so that a short-lived loop costs little, then ever larger, but by no more
+ * than an eighth of what there is, since what stands ready unused is paid for, too; and so large in the end that large
+ * pages can back them. */
 #include "base/slab.h"
 
 #include <stdint.h>
@@ -8,7 +10,12 @@
 #include "base/assert.h"
 #include "base/pages.h"
 
-enum { FIRST_CHUNK_BYTES = 2048, LARGEST_CHUNK_BYTES = 4 * 1024 * 1024, CELL_ALIGNMENT = 128 };
+enum {
+    FIRST_CHUNK_BYTES = 2048,
+    DOUBLED_CHUNK_BYTES = 64 * 1024,
+    LARGEST_CHUNK_BYTES = 4 * 1024 * 1024,
+    CELL_ALIGNMENT = 128
+};
 
 struct fy_slab_chunk {
     fy_slab_chunk *next;
@@ -18,7 +25,7 @@ struct fy_slab_chunk {
 };
 
 void fy_slab_init(fy_slab *slab, size_t cell_size) {
-    FY_ASSERT(cell_size % 16 == 0);
+    FY_ASSERT(cell_size % sizeof(void *) == 0);
     *slab = (fy_slab){.cell_size = cell_size};
 }
 
@@ -66,10 +73,17 @@ void fy_slab_walk(const fy_slab *slab, void (*visit)(void *cell, void *arg), voi
 
 #else
 
-void *fy_slab_alloc_slow(fy_slab *slab) {
+static size_t next_chunk_bytes(const fy_slab *slab) {
+    if (slab->bytes >= LARGEST_CHUNK_BYTES)
+        return LARGEST_CHUNK_BYTES;
     size_t bytes = slab->chunks ? (size_t)(slab->chunks->end - (char *)slab->chunks) * 2 : FIRST_CHUNK_BYTES;
-    if (bytes > LARGEST_CHUNK_BYTES)
-        bytes = LARGEST_CHUNK_BYTES;
+    size_t eighth = slab->bytes / 8 / DOUBLED_CHUNK_BYTES * DOUBLED_CHUNK_BYTES;
+    size_t limit = eighth < DOUBLED_CHUNK_BYTES ? DOUBLED_CHUNK_BYTES : eighth;
+    return bytes < limit ? bytes : limit;
+}
+
+void *fy_slab_alloc_slow(fy_slab *slab) {
+    size_t bytes = next_chunk_bytes(slab);
     fy_slab_chunk *chunk = fy_malloc(bytes);
     if (!chunk)
         return NULL;
@@ -80,6 +94,7 @@ void *fy_slab_alloc_slow(fy_slab *slab) {
     size_t count = ((uintptr_t)chunk + bytes - first) / slab->cell_size;
     *chunk = (fy_slab_chunk){.next = slab->chunks, .cells = (char *)first, .end = (char *)chunk + bytes};
     slab->chunks = chunk;
+    slab->bytes += bytes;
     slab->fresh = chunk->cells;
     slab->fresh_end = chunk->cells + count * slab->cell_size;
     return fy_slab_alloc(slab);

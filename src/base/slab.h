@@ -17,10 +17,11 @@ typedef struct fy_slab {
     char *fresh_end;
     fy_slab_chunk *chunks;  /* newest first */
     size_t cell_size;
+    size_t bytes;           /* of all chunks */
     size_t live;            /* cells taken and not given back */
 } fy_slab;
 
-/* cell_size is a multiple of 16. */
+/* cell_size is a multiple of a pointer's. */
 void fy_slab_init(fy_slab *slab, size_t cell_size);
 
 /* Frees all memory, taken cells too. */

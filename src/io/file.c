@@ -342,9 +342,9 @@ static void close_files(ferry_loop *loop) {
 void fy_io_attach(ferry_loop *loop) {
     if (FY_LIKELY(loop->op_done != NULL))
         return;
-    fy_slab_init(&loop->io.sockets, (sizeof(ferry_socket) + 15) / 16 * 16);
-    fy_slab_init(&loop->io.ops, (sizeof(fy_async_op) + 15) / 16 * 16);
-    fy_slab_init(&loop->io.addresses, (sizeof(ferry_address) + 15) / 16 * 16);
+    fy_slab_init(&loop->io.sockets, sizeof(ferry_socket));
+    fy_slab_init(&loop->io.ops, sizeof(fy_async_op));
+    fy_slab_init(&loop->io.addresses, (sizeof(ferry_address) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *));
     loop->io.future_class = &op_class;
     loop->io.run_watch = fy_watch_run;
     loop->io.close = close_files;
