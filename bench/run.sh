@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the same work on Ferry and on every peer that is installed, and compares medians:
 #
-#     run.sh [--rounds N] [--quick] [WORKLOAD...]      workloads: W1 W2 W2b W3 W4 W5 W9 W11 (default: all)
+#     run.sh [--rounds N] [--quick] [WORKLOAD...]      workloads: W1 W2 W2b W3 W4 W5 W6 W9 W11 (default: all)
 #
 # Installs the peers where it can, builds Release, runs the programs by turns, prints one line per peer and metric, then
 # the ratios. Fails if any program found its own work wrong. --quick: smaller sizes, to see that everything runs.
@@ -31,8 +31,12 @@ W4  | w4               | any | timers-fired       | 200000   | 20000
 W5  | w5               | any | posts              | 2000000  | 200000
 W5  | w5_ping_pinned   | one | ping-pong          | 100000   | 5000
 W5  | w5_ping_unpinned | any | ping-pong          | 100000   | 5000
+W6  | w6_1             | any | echo-1             | 20000    | 2000
+W6  | w6_50            | any | echo-50            | 300000   | 20000
+W6  | w6_1000          | any | echo-1000          | 300000   | 20000
 W9  | w9_timer         | any | memory-timer       | 1000000  | 100000
 W9  | w9_job           | any | memory-job         | 1000000  | 100000
+W9  | w9_connection    | any | memory-connection  | 10000    | 500
 W11 | w11              | any | life-cycle         | 1000     | 100
 '
 
@@ -52,7 +56,7 @@ while [ $# -gt 0 ]; do
         rounds=$2
         shift
         ;;
-    W1 | W2 | W2b | W3 | W4 | W5 | W9 | W11) wanted="$wanted $1" ;;
+    W1 | W2 | W2b | W3 | W4 | W5 | W6 | W9 | W11) wanted="$wanted $1" ;;
     *) usage ;;
     esac
     shift
