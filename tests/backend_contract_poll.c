@@ -19,6 +19,7 @@ void contract_poll_in_tells_of_bytes_while_they_are_there(const backend_kind *ki
         fy_op write = fy_op_write(&f.a, "bytes", 5);
         submit(&f, &write);
         await_both(&f, &write, &polling);
+        send_text(&f, &f.a, &"bytes"[write.count]);
         for (int again = 0; again < 3; again++) {
             settle(&f);
             perform_op(&f, &polling, 0);
@@ -151,6 +152,7 @@ void contract_borrowed_handle_is_polled_and_left_open(const backend_kind *kind) 
     fy_op write = fy_op_write(&f.a, "here", 4);
     submit(&f, &write);
     await_both(&f, &write, &polling_in);
+    send_text(&f, &f.a, &"here"[write.count]);
     perform_op(&f, &polling_in, 0);
     detach(&f, &f.b);
     expect_nothing(&f);

@@ -5,9 +5,12 @@
 #include "backend_fixture.h"
 #include "sim/sim.h"
 
-enum { SEEDS = 1000, SEEDS_OF_CROWDS = 50 };
+enum { SEEDS = 1000, SEEDS_OF_CROWDS = 50, KILL_SIGNAL = 9 };
 
 static uint64_t seed;
+
+/* The one that is open. */
+static fy_backend *simulated;
 
 /* The simulator's own class, but for its opening. */
 static fy_backend_class seeded_class;
@@ -15,16 +18,54 @@ static fy_backend_class seeded_class;
 static ferry_status open_with_seed(fy_backend **ret_backend) {
     ferry_sim_options options = {FERRY_SIM_OPTIONS, .seed = seed, .spurious_rate = -1};
     ferry_status status = fy_sim_open(&options, ret_backend);
-    if (!status)
-        (*ret_backend)->class = &seeded_class;
-    return status;
+    if (status)
+        return status;
+    simulated = *ret_backend;
+    simulated->class = &seeded_class;
+    return 0;
 }
 
 static void make_pair(fy_backend *backend, fy_handle ends[2]) {
     CHECK_STATUS(fy_sim_pair(backend, ends), 0);
 }
 
-static const backend_kind sim_kind = {.class = &seeded_class, .reuses_handles = true, .make_pair = make_pair};
+/* ---- children ---- */
+
+static void start_child(fy_backend *backend, backend_child *ret_child) {
+    CHECK_STATUS(fy_sim_process_start(backend, &ret_child->process), 0);
+}
+
+static void end_child(backend_child *child, int code) {
+    CHECK_STATUS(fy_sim_process_end(simulated, child->process, (fy_exit){.code = code}), 0);
+}
+
+static void kill_child(backend_child *child) {
+    CHECK_STATUS(fy_sim_process_end(simulated, child->process, (fy_exit){.signal = KILL_SIGNAL}), 0);
+}
+
+/* Finds it still there, as a program would that waits for it by other means. */
+static int reap_child(backend_child *child) {
+    fy_sim_process *process = NULL;
+    CHECK_STATUS(fy_sim_process_attach(fy_sim_of(simulated), child->process, &process), 0);
+    CHECK(fy_sim_process_has_ended(process));
+    int code = fy_sim_process_reap(process).code;
+    fy_sim_process_detach(fy_sim_of(simulated), process);
+    return code;
+}
+
+/* ---- the suites ---- */
+
+static const backend_kind sim_kind = {
+    .class = &seeded_class,
+    .reuses_handles = true,
+    .make_pair = make_pair,
+    .start_child = start_child,
+    .end_child = end_child,
+    .kill_child = kill_child,
+    .kill_signal = KILL_SIGNAL,
+    .reap_child = reap_child,
+    .tells_of_refused_datagrams = true,
+};
 
 static void with_seeds(uint64_t seeds, void (*run)(const backend_kind *kind)) {
     seeded_class = fy_sim_class;
@@ -43,9 +84,11 @@ static bool is_crowded(void (*run)(const backend_kind *kind)) {
     }
 
 BACKEND_CONTRACT(STAMP, sim)
+BACKEND_CONTRACT_NET(STAMP, sim)
 
 static const fy_test tests[] = {
     BACKEND_CONTRACT_ROWS(sim)
+    BACKEND_CONTRACT_NET_ROWS(sim)
 };
 
 FY_TEST_MAIN("backend_sim", tests)

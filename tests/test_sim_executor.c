@@ -136,6 +136,23 @@ static void time_limit_is_virtual(void) {
     end();
 }
 
+static void job_that_waits_too_long_never_starts(void) {
+    ferry_job *first = NULL, *late = NULL;
+    atomic_int count = 0;
+    ferry_job_options options = {
+        FERRY_JOB_OPTIONS, .function = fy_count_up, .arg = &count, .timeout_us = AN_HOUR_US / 2};
+    begin((ferry_sim_executor_options){.workers = 1});
+    CHECK_STATUS(ferry_executor_submit(executor, sleep_an_hour, NULL, &first), 0);
+    CHECK_STATUS(ferry_executor_submit_with(executor, &options, &late), 0);
+    run_for(loop, 2 * AN_HOUR_US);
+    CHECK_STATUS(ferry_job_status(first), 0);
+    CHECK_STATUS(ferry_job_status(late), FERRY_ETIMEDOUT);
+    CHECK_INT(atomic_load(&count), 0);
+    ferry_job_unref(first);
+    ferry_job_unref(late);
+    end();
+}
+
 /* ---- death ---- */
 
 static void dead_workers_fail_their_jobs_alone(void) {
@@ -381,6 +398,7 @@ static const fy_test tests[] = {
     FY_TEST(errors_and_plain_jobs_end_as_in_a_pool),
     FY_TEST(jobs_take_virtual_time),
     FY_TEST(time_limit_is_virtual),
+    FY_TEST(job_that_waits_too_long_never_starts),
     FY_TEST(dead_workers_fail_their_jobs_alone),
     FY_TEST(cancelled_before_its_start_never_runs),
     FY_TEST(running_jobs_are_asked_to_stop),

@@ -19,12 +19,13 @@ void ferry_sim_executor_options_init(ferry_sim_executor_options *options) {
 
 /* ---- the queue ---- */
 
-ferry_job *fy_sim_queue_pop(fy_sim_executor *self) {
+ferry_job *fy_sim_queue_pop(fy_sim_executor *self, int64_t *ret_deadline_us) {
     fy_node *node = fy_list_pop(&self->queue);
     if (!node)
         return NULL;
     fy_sim_task *task = FY_CONTAINER(node, fy_sim_task, node);
     ferry_job *job = task->job;
+    *ret_deadline_us = task->deadline_us;
     fy_free(task);
     return job;
 }
@@ -79,7 +80,9 @@ static ferry_status end(void *arg) {
     self->failed += worker->death || worker->status;
     fy_sim_note(fy_sim_of_executor(self), worker->death ? "job-dies" : "job-ends", worker - self->workers,
                 worker->status);
-    if (worker->death)
+    if (worker->death == FY_SIM_TOO_LATE)
+        fy_job_fail_claimed(job, FERRY_ETIMEDOUT, FY_JOB_LATE);
+    else if (worker->death)
         fy_job_fail_claimed(job, FERRY_EBROKEN, "the job's worker died");
     else
         fy_job_finish_claimed(job, worker->status);
@@ -104,6 +107,10 @@ static ferry_status call_function(void *arg) {
     return 0;
 }
 
+static bool is_late(const fy_sim_worker *worker) {
+    return fy_sim_of_executor(worker->executor)->now_us >= worker->deadline_us;
+}
+
 static fy_sim_death draw_death(fy_sim_executor *self) {
     fy_sim *sim = fy_sim_of_executor(self);
     if (!fy_sim_fails(sim, self->options.death_rate))
@@ -121,11 +128,15 @@ static ferry_status begin(void *arg) {
         fy_sim_worker_drop(worker);
         return 0;
     }
-    int64_t took_us = fy_sim_duration(sim, self->options.run_time_us_min, self->options.run_time_us_max);
-    int64_t moment_us = fy_sim_duration(sim, 0, took_us);
     worker->is_claimed = true;
     worker->is_asked_to_stop = false;
     worker->status = 0;
+    if (is_late(worker)) {
+        worker->death = FY_SIM_TOO_LATE;
+        return end(worker);
+    }
+    int64_t took_us = fy_sim_duration(sim, self->options.run_time_us_min, self->options.run_time_us_max);
+    int64_t moment_us = fy_sim_duration(sim, 0, took_us);
     worker->rest_us = took_us - moment_us;
     worker->death = draw_death(self);
     fy_sim_note(sim, "job-starts", worker - self->workers, took_us);
@@ -151,7 +162,7 @@ static void dispatch(fy_sim_executor *self) {
     self->is_dispatching = true;
     ferry_executor_ref(&self->base);
     for (fy_sim_worker *worker; !fy_list_is_empty(&self->queue) && (worker = choose_free(self));) {
-        worker->job = fy_sim_queue_pop(self);
+        worker->job = fy_sim_queue_pop(self, &worker->deadline_us);
         worker->is_claimed = false;
         next(worker, fy_sim_duration(fy_sim_of_executor(self), 0, self->options.start_delay_us_max), begin);
     }
@@ -174,6 +185,14 @@ void fy_sim_executor_hurry(fy_sim_executor *self) {
 
 /* ---- what is asked of it ---- */
 
+/* The job's own is on the clock of threads. */
+static int64_t take_deadline(fy_sim_executor *self, ferry_job *job) {
+    if (!job->extra || !job->extra->deadline_us)
+        return FERRY_FOREVER;
+    job->extra->deadline_us = 0;
+    return fy_sim_of_executor(self)->now_us + job->extra->timeout_us;
+}
+
 static ferry_status submit(ferry_executor *executor, ferry_job *job, ferry_loop *loop_or_null) {
     fy_sim_executor *self = fy_sim_executor_of(executor);
     (void)loop_or_null;
@@ -185,9 +204,7 @@ static ferry_status submit(ferry_executor *executor, ferry_job *job, ferry_loop 
     fy_sim_task *task = fy_malloc(sizeof *task);
     if (!task)
         return APR_ENOMEM;
-    task->job = job;
-    if (job->extra)
-        job->extra->deadline_us = 0; /* on the clock of threads; a future's timer knows it */
+    *task = (fy_sim_task){.job = job, .deadline_us = take_deadline(self, job)};
     fy_list_push(&self->queue, &task->node);
     self->jobs++;
     fy_sim_of_executor(self)->jobs++;
@@ -247,7 +264,8 @@ static const fy_executor_ops sim_ops = {
 /* ---- making ---- */
 
 static bool is_asked_to_stop(fy_worker_view *view) {
-    return FY_CONTAINER(view, fy_sim_worker, view)->is_asked_to_stop;
+    const fy_sim_worker *worker = FY_CONTAINER(view, fy_sim_worker, view);
+    return worker->is_asked_to_stop || is_late(worker);
 }
 
 static void sleep_in_job(fy_worker_view *view, int64_t duration_us) {

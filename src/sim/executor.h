@@ -13,10 +13,12 @@ typedef struct fy_sim_executor fy_sim_executor;
 /* A job in the queue. */
 typedef struct fy_sim_task {
     fy_node node;
-    ferry_job *job; /* the executor's reference */
+    ferry_job *job;      /* the executor's reference */
+    int64_t deadline_us; /* of its start, on virtual time */
 } fy_sim_task;
 
-typedef enum fy_sim_death { FY_SIM_LIVES, FY_SIM_DIES_BEFORE, FY_SIM_DIES_AFTER } fy_sim_death;
+/* Why a job ends otherwise than its function does. */
+typedef enum fy_sim_death { FY_SIM_LIVES, FY_SIM_DIES_BEFORE, FY_SIM_DIES_AFTER, FY_SIM_TOO_LATE } fy_sim_death;
 
 typedef struct fy_sim_worker {
     fy_worker_view view;
@@ -27,6 +29,7 @@ typedef struct fy_sim_worker {
     bool is_inside;           /* the job's function is being called */
     bool is_asked_to_stop;
     fy_sim_death death;
+    int64_t deadline_us;      /* on virtual time: later it does not start, or is asked to stop */
     int64_t rest_us;          /* of the job's time, after its function was called */
     ferry_status status;      /* what that returned */
     ferry_callback *step;     /* what comes next */
@@ -75,7 +78,7 @@ void fy_sim_worker_drop(fy_sim_worker *worker);
 void fy_sim_worker_release(fy_sim_worker *worker);
 
 /* Takes the oldest job out of the queue; the reference is the caller's. NULL: it is empty. */
-ferry_job *fy_sim_queue_pop(fy_sim_executor *self);
+ferry_job *fy_sim_queue_pop(fy_sim_executor *self, int64_t *ret_deadline_us);
 
 /* One job less. To be called last: it may have been the last reference. */
 void fy_sim_executor_forget_job(fy_sim_executor *self);

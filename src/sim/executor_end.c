@@ -8,7 +8,8 @@
 #include "sim/executor.h"
 
 static void drop_queue(fy_sim_executor *self) {
-    for (ferry_job *job; (job = fy_sim_queue_pop(self));) {
+    int64_t deadline_us;
+    for (ferry_job *job; (job = fy_sim_queue_pop(self, &deadline_us));) {
         self->cancelled++;
         ferry_job_drop(job);
         fy_sim_executor_forget_job(self);

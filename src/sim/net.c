@@ -97,7 +97,7 @@ static ferry_status net_set_option(fy_backend *backend, fy_handle handle, fy_soc
     if (!socket)
         return EBADF;
     if (option >= FY_SOCKET_OPTIONS)
-        return APR_EINVAL;
+        return FERRY_ENOTSUP;
     if (option == FY_SOCKET_SEND_BUFFER || option == FY_SOCKET_RECEIVE_BUFFER)
         value = clamp_buffer(value);
     else if (option != FY_SOCKET_LINGER)
@@ -113,7 +113,7 @@ static ferry_status net_get_option(fy_backend *backend, fy_handle handle, fy_soc
     if (!socket)
         return EBADF;
     if (option >= FY_SOCKET_OPTIONS)
-        return APR_EINVAL;
+        return FERRY_ENOTSUP;
     *ret_value = socket->options[option];
     return 0;
 }
