@@ -23,7 +23,7 @@ static ferry_loop *new_debug_loop(report_log *log, int64_t slow_callback_duratio
 /* ---- slow callbacks ---- */
 
 static ferry_status dawdle(void *duration_us) {
-    ferry_thread_sleep(*(int64_t *)duration_us);
+    take_time(ferry_running_loop(), *(int64_t *)duration_us);
     return 0;
 }
 

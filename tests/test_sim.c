@@ -73,6 +73,26 @@ static void chain_of_callbacks_does_not_stop_time(void) {
     end_loop(self.loop);
 }
 
+static ferry_status spend_an_hour(void *loop) {
+    return ferry_sim_spend(loop, AN_HOUR_US);
+}
+
+static void callback_may_take_virtual_time(void) {
+    ferry_loop *loop = new_sim((ferry_sim_options){.seed = 1});
+    int64_t start_us = ferry_sim_now(loop);
+    post(loop, spend_an_hour, loop);
+    later(loop, 1000, mark, "a");
+    turn(loop);
+    CHECK(ferry_sim_now(loop) - start_us >= AN_HOUR_US);
+    CHECK_STRING(trace, "");
+    turn(loop);
+    CHECK_STRING(trace, "a");
+    CHECK_STATUS(ferry_sim_spend(loop, -1), APR_EINVAL);
+    CHECK_STATUS(ferry_sim_spend(loop, FERRY_FOREVER), 0);
+    CHECK_STATUS(ferry_sim_spend(loop, FERRY_FOREVER), 0);
+    end_loop(loop);
+}
+
 static ferry_status leave_time(void *loop) {
     char text[32];
     snprintf(text, sizeof text, "%d ", (int)(ferry_sim_now(loop) - 1000000));
@@ -169,7 +189,8 @@ static uint64_t run_with(uint64_t seed, recording *events) {
     static const char letters[] = "abcdefghijklmnopqrst";
     ferry_future *futures[JOBS];
     ferry_executor *executor = NULL;
-    ferry_loop *loop = new_sim((ferry_sim_options){.seed = seed, .trace = events ? record : NULL, .trace_arg = events});
+    ferry_loop *loop = new_sim((ferry_sim_options){
+        .seed = seed, .held_post_rate = 100, .trace = events ? record : NULL, .trace_arg = events});
     CHECK_STATUS(ferry_sim_executor_create(loop, NULL, &executor), 0);
     for (int i = 0; i < JOBS; i++) {
         CHECK_STATUS(ferry_run_in_executor(loop, executor, fy_nothing, NULL, &futures[i]), 0);
@@ -347,6 +368,7 @@ static void held_posts_come_in_order_and_at_last(void) {
 static const fy_test tests[] = {
     FY_TEST(hour_of_timers_takes_no_time),
     FY_TEST(chain_of_callbacks_does_not_stop_time),
+    FY_TEST(callback_may_take_virtual_time),
     FY_TEST(time_moved_by_hand_stands_still_in_between),
     FY_TEST(advance_refuses_what_makes_no_sense),
     FY_TEST(early_returns_of_waits_lose_no_timer),

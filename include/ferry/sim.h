@@ -35,7 +35,8 @@ typedef struct ferry_sim_options {
     int short_rate;                 /* reads and writes of less than could be moved; default 500 */
     int spurious_rate;              /* waits that return early with nothing; default 50 */
     int late_cancel_rate;           /* cancels that lose the race against an outcome that was possible; default 250 */
-    int held_post_rate;             /* turns that leave what other threads sent to the next one; default 100 */
+    /* What only slow threads do. 0: never. */
+    int held_post_rate;             /* turns that leave what call_soon_threadsafe and jobs sent to the next turn */
     /* What goes wrong. 0: never. */
     int read_error_rate;            /* the connection is reset */
     int write_error_rate;           /* likewise */
@@ -77,6 +78,13 @@ FERRY_API int64_t ferry_sim_now(const ferry_loop *loop);
  *          other without end while time stands still), and as ferry_loop_run_once.
  * Thread:  loop. */
 FERRY_API ferry_status ferry_sim_advance(ferry_loop *loop, int64_t duration_us);
+
+/* Lets time pass without doing anything in it, as a callback does that takes so long.
+ *
+ * Units:   µs, not negative.
+ * Returns: 0, APR_EINVAL (negative, not simulated), FERRY_ECLOSED, FERRY_EWRONGTHREAD.
+ * Thread:  loop. */
+FERRY_API ferry_status ferry_sim_spend(ferry_loop *loop, int64_t duration_us);
 
 /* ---- the seed, and what came of it ---- */
 

@@ -37,6 +37,23 @@ int64_t ferry_sim_now(const ferry_loop *loop) {
     return self ? self->now_us : 0;
 }
 
+/* What the clock says so long after now. */
+static int64_t after(const fy_sim *self, int64_t duration_us) {
+    return duration_us < FERRY_FOREVER - self->now_us ? self->now_us + duration_us : FERRY_FOREVER - 1;
+}
+
+ferry_status ferry_sim_spend(ferry_loop *loop, int64_t duration_us) {
+    if (duration_us < 0 || !ferry_sim_is_simulated(loop))
+        return APR_EINVAL;
+    ferry_status status = fy_loop_check(loop);
+    if (status)
+        return status;
+    fy_sim *self = fy_sim_of_loop(loop);
+    self->now_us = after(self, duration_us);
+    fy_sim_note(self, "spend", 0, duration_us);
+    return 0;
+}
+
 enum { TURNS_AT_ONE_MOMENT_MAX = 1000000 };
 
 static bool has_something_now(ferry_loop *loop, fy_sim *self) {
@@ -73,7 +90,7 @@ ferry_status ferry_sim_advance(ferry_loop *loop, int64_t duration_us) {
     if (ferry_loop_is_running(loop))
         return FERRY_EINVALIDSTATE;
     fy_sim *self = fy_sim_of_loop(loop);
-    int64_t until_us = duration_us < FERRY_FOREVER - self->now_us ? self->now_us + duration_us : FERRY_FOREVER - 1;
+    int64_t until_us = after(self, duration_us);
     for (;;) {
         status = settle(loop, self);
         if (status || self->now_us >= until_us)

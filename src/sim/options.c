@@ -5,8 +5,7 @@
 
 #include "sim/options.h"
 
-enum { PER_MILLE = 1000, LATENCY_US = 500, SHORT_RATE = 500, SPURIOUS_RATE = 50, LATE_CANCEL_RATE = 250,
-       HELD_POST_RATE = 100 };
+enum { PER_MILLE = 1000, LATENCY_US = 500, SHORT_RATE = 500, SPURIOUS_RATE = 50, LATE_CANCEL_RATE = 250 };
 
 static const uint64_t SEED = 1;
 
@@ -52,5 +51,4 @@ void fy_sim_options_complete(ferry_sim_options *options) {
     options->short_rate = rate_or(options->short_rate, SHORT_RATE);
     options->spurious_rate = rate_or(options->spurious_rate, SPURIOUS_RATE);
     options->late_cancel_rate = rate_or(options->late_cancel_rate, LATE_CANCEL_RATE);
-    options->held_post_rate = rate_or(options->held_post_rate, HELD_POST_RATE);
 }

@@ -41,7 +41,7 @@ static inline void end(void) {
 static inline void settle(void) {
     do
         turn(loop);
-    while (ferry_loop_next_deadline(loop) <= ferry_now());
+    while (ferry_loop_next_deadline(loop) <= clock_of(loop));
 }
 
 /* ---- futures ---- */

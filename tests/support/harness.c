@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs one table of tests as one CUnit suite under a watchdog. It decides when a run counts as passed: every chosen
- * test ran to its end, at least one did, and nothing left the process early. It knows nothing of what is tested. */
+ * test ran to its end, at least one did, and nothing left the process early. It knows nothing of what is tested, but
+ * that with FERRY_SIM_SEEDS=N each test is run N times, with FERRY_SIM_SEED set to 1, 2, ... N. */
 #include "support/harness.h"
 
 #include <inttypes.h>
@@ -9,11 +10,12 @@
 #include <string.h>
 
 #include <CUnit/Basic.h>
+#include <apr_env.h>
 #include <apr_general.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_proc.h>
 
-enum { NOT_FINISHED = 70 };
+enum { NOT_FINISHED = 70, DEADLINE_FACTOR_WITH_SEEDS = 3 };
 
 typedef struct watchdog {
     apr_thread_mutex_t *mutex;
@@ -27,6 +29,10 @@ typedef struct watchdog {
 static _Thread_local bool runs_tests;
 
 static bool judged;
+
+/* The tests as given, and the seed of the one that runs; 0: there are no seeds. */
+static const fy_test *all_tests;
+static unsigned long seed;
 
 /* ---- the watchdog ---- */
 
@@ -73,6 +79,11 @@ static void watchdog_stop(watchdog *dog) {
 /* ---- checks ---- */
 
 static void fail(const char *text, const char *file, unsigned line) {
+    char text_with_seed[1100];
+    if (seed) {
+        snprintf(text_with_seed, sizeof text_with_seed, "%s (FERRY_SIM_SEED=%lu)", text, seed);
+        text = text_with_seed;
+    }
     if (runs_tests) {
         CU_assertImplementation(CU_FALSE, line, text, file, "", CU_TRUE);
         return;
@@ -125,6 +136,35 @@ static void refuse_early_exit(void) {
     }
 }
 
+/* ---- seeds ---- */
+
+static unsigned long seeds_wanted(void) {
+    const char *text = getenv("FERRY_SIM_SEEDS");
+    return text ? strtoul(text, NULL, 10) : 0;
+}
+
+static void set_seed(apr_pool_t *pool) {
+    char text[32];
+    snprintf(text, sizeof text, "%lu", seed);
+    apr_env_set("FERRY_SIM_SEED", text, pool);
+}
+
+/* What CUnit calls in the place of each test. */
+static void run_with_seeds(void) {
+    const char *name = running_test();
+    const fy_test *test = all_tests;
+    while (strcmp(test->name, name) != 0)
+        test++;
+    for (seed = 1; seed <= seeds_wanted(); seed++) {
+        apr_pool_t *pool;
+        CHECK_STATUS(apr_pool_create(&pool, NULL), 0);
+        set_seed(pool);
+        apr_pool_destroy(pool);
+        test->run();
+    }
+    seed = 0;
+}
+
 static bool add_tests(const char *suite_name, const fy_test *tests, size_t count, const char *only) {
     CU_pSuite suite = CU_add_suite(suite_name, NULL, NULL);
     size_t added = 0;
@@ -133,7 +173,7 @@ static bool add_tests(const char *suite_name, const fy_test *tests, size_t count
     for (size_t i = 0; i < count; i++) {
         if (only && strcmp(only, tests[i].name) != 0)
             continue;
-        if (!CU_add_test(suite, tests[i].name, tests[i].run))
+        if (!CU_add_test(suite, tests[i].name, seeds_wanted() ? run_with_seeds : tests[i].run))
             return false;
         added++;
     }
@@ -168,6 +208,9 @@ static bool run_watched(unsigned deadline_s) {
 int fy_test_main(const char *suite, const fy_test *tests, size_t count, unsigned deadline_s, int argc, char **argv) {
     setvbuf(stdout, NULL, _IONBF, 0);
     runs_tests = true;
+    all_tests = tests;
+    if (seeds_wanted())
+        deadline_s *= DEADLINE_FACTOR_WITH_SEEDS;
     atexit(refuse_early_exit);
     bool passed = argc <= 2 && CU_initialize_registry() == CUE_SUCCESS
                   && add_tests(suite, tests, count, argc > 1 ? argv[1] : NULL) && run_watched(deadline_s)

@@ -8,6 +8,7 @@
 
 #include "ferry/future.h"
 #include "ferry/loop.h"
+#include "ferry/sim.h"
 #include "support/harness.h"
 
 #define AN_HOUR_US INT64_C(3600000000)
@@ -22,6 +23,19 @@ static inline ferry_loop *new_loop(void) {
     CHECK_STATUS(ferry_loop_create(NULL, &loop), 0);
     CHECK(loop);
     return loop;
+}
+
+/* What the loop's clock says: on the simulator it is not the one of ferry_now. */
+static inline int64_t clock_of(const ferry_loop *loop) {
+    return ferry_sim_is_simulated(loop) ? ferry_sim_now(loop) : ferry_now();
+}
+
+/* What a callback does that takes so long. */
+static inline void take_time(ferry_loop *loop, int64_t duration_us) {
+    if (ferry_sim_is_simulated(loop))
+        CHECK_STATUS(ferry_sim_spend(loop, duration_us), 0);
+    else
+        ferry_thread_sleep(duration_us);
 }
 
 static inline void end_loop(ferry_loop *loop) {
