@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#if defined(__FreeBSD__) || defined(__OpenBSD__)
+#if defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
 #include <pthread_np.h>
 #endif
 
@@ -26,21 +26,28 @@
 
 /* ---- names and processors ---- */
 
-void fy_thread_set_name(const char *name) {
+/* How much of a name is kept: a longer one would be refused whole, but where the kernel itself keeps its beginning. */
 #if defined(__linux__)
-    char kept[16]; /* the kernel's limit; a longer name would be refused whole */
+enum { NAME_SIZE = 16 };
+#elif defined(__NetBSD__)
+enum { NAME_SIZE = PTHREAD_MAX_NAMELEN_NP };
+#else
+enum { NAME_SIZE = 64 };
+#endif
+
+void fy_thread_set_name(const char *name) {
+    char kept[NAME_SIZE];
     size_t length = strnlen(name, sizeof kept - 1);
     memcpy(kept, name, length);
     kept[length] = '\0';
+#if defined(__linux__)
     pthread_setname_np(pthread_self(), kept);
 #elif defined(__APPLE__)
-    pthread_setname_np(name);
+    pthread_setname_np(kept);
 #elif defined(__NetBSD__)
-    pthread_setname_np(pthread_self(), "%s", (void *)(uintptr_t)name);
-#elif defined(__FreeBSD__) || defined(__OpenBSD__)
-    pthread_set_name_np(pthread_self(), name);
-#else
-    (void)name;
+    pthread_setname_np(pthread_self(), "%s", kept);
+#elif defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+    pthread_set_name_np(pthread_self(), kept);
 #endif
 }
 

@@ -13,10 +13,13 @@
 #define FY_US_PER_S INT64_C(1000000)
 #define FY_NS_PER_US INT64_C(1000)
 
-/* A time before the clock's zero is its zero. */
+/* A time before the clock's zero is its zero. Seconds may have 32 bits, here or in a kernel that converts them, which
+ * is enough for a clock that begins with the machine: a time decades away is the last one that they hold. */
 static inline struct timespec fy_timespec(int64_t us) {
     if (us < 0)
         us = 0;
+    if (us > INT32_MAX * FY_US_PER_S)
+        us = INT32_MAX * FY_US_PER_S;
     return (struct timespec){.tv_sec = (time_t)(us / FY_US_PER_S), .tv_nsec = (long)(us % FY_US_PER_S * FY_NS_PER_US)};
 }
 
