@@ -139,19 +139,27 @@ static void thread_gets_its_name_or_the_beginning(void) {
     on_another_thread(name_threads, NULL);
 }
 
-static void note_end(void *ended) {
-    atomic_store((atomic_bool *)ended, true);
+typedef struct end_note {
+    fy_exit_call call;
+    atomic_bool ended;
+} end_note;
+
+static void note_end(void *arg) {
+    end_note *note = arg;
+    atomic_store(&note->ended, true);
 }
 
-static void ask_for_a_note(void *ended) {
-    CHECK_STATUS(fy_thread_at_exit(note_end, ended), 0);
-    CHECK(!atomic_load((atomic_bool *)ended));
+static void ask_for_a_note(void *arg) {
+    end_note *note = arg;
+    note->call = (fy_exit_call){note_end, note};
+    CHECK_STATUS(fy_thread_at_exit(&note->call), 0);
+    CHECK(!atomic_load(&note->ended));
 }
 
 static void end_of_a_thread_is_told_once_it_is_over(void) {
-    atomic_bool ended = false;
-    on_another_thread(ask_for_a_note, &ended);
-    CHECK(atomic_load(&ended));
+    end_note note = {.ended = false};
+    on_another_thread(ask_for_a_note, &note);
+    CHECK(atomic_load(&note.ended));
 }
 
 /* Runs in a child and ends it: it differs from its parent, and its own child from both. */

@@ -205,7 +205,8 @@ static void *APR_THREAD_FUNC run_drain(apr_thread_t *thread, void *arg) {
     (void)thread;
     fy_drain *drain = arg;
     fy_host *host = drain->host;
-    bool is_hooked = fy_thread_at_exit(thread_has_ended, drain) == 0;
+    drain->at_exit = (fy_exit_call){thread_has_ended, drain};
+    bool is_hooked = fy_thread_at_exit(&drain->at_exit) == 0;
     fy_mutex_lock(fy_hosts_lock());
     host->users--;
     host->is_uncertain |= !is_hooked;

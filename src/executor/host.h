@@ -5,6 +5,7 @@
 #define FERRY_EXECUTOR_HOST_H
 
 #include "ferry/base.h"
+#include "seam/platform.h"
 
 typedef struct fy_host fy_host;
 
@@ -13,6 +14,7 @@ typedef struct fy_drain {
     void (*run)(struct fy_drain *drain);  /* on a thread of its own */
     void (*gone)(struct fy_drain *drain); /* the thread has ended; the last thing that is done with the drain */
     fy_host *host;
+    fy_exit_call at_exit;
 } fy_drain;
 
 /* Starts a thread for it. Returns: 0, APR_ENOMEM, FERRY_ENOTHREAD; then neither function is ever called.

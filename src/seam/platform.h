@@ -46,10 +46,16 @@ static inline uintptr_t fy_thread_self(void);
  * a system that cannot name threads ignores it. */
 void fy_thread_set_name(const char *name);
 
-/* Has `run(arg)` called when the calling thread has ended but for its last few instructions: after its start function
- * has returned and whatever library made the thread is done with it. Once per thread.
+typedef struct fy_exit_call {
+    void (*run)(void *arg);
+    void *arg;
+} fy_exit_call;
+
+/* Has `call->run(call->arg)` called when the calling thread has ended but for its last few instructions: after its
+ * start function has returned and whatever library made the thread is done with it. Once per thread. What `call` points
+ * to is the caller's, and lives until then; thread-local variables may not.
  * Returns: 0, APR_ENOMEM, or an OS code. */
-ferry_status fy_thread_at_exit(void (*run)(void *arg), void *arg);
+ferry_status fy_thread_at_exit(fy_exit_call *call);
 
 /* Offers the processor to another thread that is ready to run. */
 void fy_thread_yield(void);
