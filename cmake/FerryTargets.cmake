@@ -10,13 +10,24 @@ set(ferry_internal_includes "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/s
 include(CheckIPOSupported)
 check_ipo_supported(RESULT ferry_can_optimize_as_a_whole OUTPUT ferry_ipo_output LANGUAGES C)
 
+# Visual Studio has C11 atomics behind a flag; its C++ must be asked to say its version and to expand macros as C does.
+if(CMAKE_C_COMPILER_ID STREQUAL "MSVC" AND MSVC_VERSION LESS 1938)
+    message(FATAL_ERROR "Visual Studio 2022 17.8 or later is needed: its C11 atomics and thread-local variables")
+endif()
+set(ferry_msvc_options /W4 /utf-8
+    $<$<COMPILE_LANG_AND_ID:C,MSVC>:/std:c11> $<$<COMPILE_LANG_AND_ID:C,MSVC>:/experimental:c11atomics>
+    $<$<COMPILE_LANGUAGE:CXX>:/Zc:__cplusplus> $<$<COMPILE_LANG_AND_ID:CXX,MSVC>:/Zc:preprocessor>)
+
 # ferry_compile_options(target): the project's own standard, for whatever is built here.
 function(ferry_compile_options target)
     set_target_properties(${target} PROPERTIES
         C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF
         CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF
         C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-    if(NOT MSVC)
+    if(MSVC)
+        target_compile_options(${target} PRIVATE ${ferry_msvc_options} $<$<BOOL:${FERRY_WERROR}>:/WX>)
+        target_compile_definitions(${target} PRIVATE _CRT_SECURE_NO_WARNINGS _CRT_NONSTDC_NO_WARNINGS)
+    else()
         target_compile_options(${target} PRIVATE ${ferry_warnings} $<$<BOOL:${FERRY_WERROR}>:-Werror>)
     endif()
     if(NOT FERRY_SLAB)
