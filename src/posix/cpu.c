@@ -14,6 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#if defined(__FreeBSD__)
+#include <sys/param.h>
+
+#include <sys/cpuset.h>
+#endif
+
 #include "seam/platform.h"
 
 /* ---- affinity ---- */
@@ -35,6 +41,12 @@ static unsigned count_affinity(void) {
             return (unsigned)count;
     }
     return 0;
+}
+#elif defined(__FreeBSD__)
+static unsigned count_affinity(void) {
+    cpuset_t set;
+    int status = cpuset_getaffinity(CPU_LEVEL_WHICH, CPU_WHICH_TID, -1, sizeof set, &set);
+    return status == 0 ? (unsigned)CPU_COUNT(&set) : 0;
 }
 #else
 static unsigned count_affinity(void) {
