@@ -25,6 +25,7 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/ferry-config.cmake.in
     "${PROJECT_BINARY_DIR}/ferry-config.cmake" INSTALL_DESTINATION "${ferry_package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/ferry-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/ferry-config.cmake" "${PROJECT_BINARY_DIR}/ferry-config-version.cmake"
+    "${PROJECT_SOURCE_DIR}/cmake/FerryApr.cmake"
     DESTINATION "${ferry_package_dir}")
 
 set(pc_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -19,8 +19,8 @@ typedef struct helper_thread {
 
 static inline void *APR_THREAD_FUNC helper_thread_main(apr_thread_t *thread, void *helper) {
     helper_thread *self = helper;
-    (void)thread;
     self->run(self->arg);
+    apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pairs of connected sockets and of overlapped named pipes, and interruptions, for the tests of backends on Windows. */
+#include "backend_win32.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "support/threads.h"
+
+enum { BUFFER_SIZE = 64 * 1024, INTERRUPT_EVERY_US = 1000 };
+
+static void limit_buffers(SOCKET socket) {
+    int size = BUFFER_SIZE;
+    CHECK_INT(setsockopt(socket, SOL_SOCKET, SO_SNDBUF, (const char *)&size, sizeof size), 0);
+    CHECK_INT(setsockopt(socket, SOL_SOCKET, SO_RCVBUF, (const char *)&size, sizeof size), 0);
+}
+
+static SOCKET new_socket(void) {
+    SOCKET made = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    CHECK(made != INVALID_SOCKET);
+    return made;
+}
+
+/* One for the whole program. */
+static SOCKET listener(SOCKADDR_IN *ret_address) {
+    static SOCKET listening = INVALID_SOCKET;
+    int size = sizeof *ret_address;
+    *ret_address = (SOCKADDR_IN){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (listening == INVALID_SOCKET) {
+        listening = new_socket();
+        limit_buffers(listening);
+        CHECK_INT(bind(listening, (SOCKADDR *)ret_address, sizeof *ret_address), 0);
+        CHECK_INT(listen(listening, 8), 0);
+    }
+    CHECK_INT(getsockname(listening, (SOCKADDR *)ret_address, &size), 0);
+    return listening;
+}
+
+void tcp_make(fy_backend *backend, fy_handle ends[2]) {
+    SOCKADDR_IN address;
+    BOOL on = TRUE;
+    SOCKET listening = listener(&address), made[2] = {new_socket()};
+    (void)backend;
+    limit_buffers(made[0]);
+    CHECK_INT(connect(made[0], (SOCKADDR *)&address, sizeof address), 0);
+    made[1] = accept(listening, NULL, NULL);
+    CHECK(made[1] != INVALID_SOCKET);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(setsockopt(made[i], IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on), 0);
+        ends[i] = (fy_handle)made[i];
+    }
+}
+
+void pipe_make(fy_backend *backend, fy_handle ends[2]) {
+    static unsigned number;
+    wchar_t name[64];
+    (void)backend;
+    swprintf(name, sizeof name / sizeof name[0], L"\\\\.\\pipe\\ferry-test-%lu-%u", GetCurrentProcessId(), number++);
+    HANDLE server = CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE, 1, BUFFER_SIZE,
+                                     BUFFER_SIZE, 0, NULL);
+    CHECK(server != INVALID_HANDLE_VALUE);
+    HANDLE client = CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+    CHECK(client != INVALID_HANDLE_VALUE);
+    ends[0] = (fy_handle)server;
+    ends[1] = (fy_handle)client;
+}
+
+/* ---- interruptions ---- */
+
+static helper_thread interrupter;
+static atomic_bool is_interrupting;
+
+static void CALLBACK do_nothing(ULONG_PTR arg) {
+    (void)arg;
+}
+
+static void interrupt_again_and_again(void *waiter) {
+    while (atomic_load(&is_interrupting)) {
+        ferry_thread_sleep(INTERRUPT_EVERY_US);
+        QueueUserAPC(do_nothing, (HANDLE)waiter, 0);
+    }
+    CloseHandle((HANDLE)waiter);
+}
+
+void apc_start_interrupting(void) {
+    HANDLE self = GetCurrentProcess(), waiter;
+    CHECK(DuplicateHandle(self, GetCurrentThread(), self, &waiter, 0, FALSE, DUPLICATE_SAME_ACCESS));
+    atomic_store(&is_interrupting, true);
+    thread_start(&interrupter, interrupt_again_and_again, waiter);
+}
+
+void apc_stop_interrupting(void) {
+    atomic_store(&is_interrupting, false);
+    thread_join(&interrupter);
+}
