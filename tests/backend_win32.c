@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pairs of connected sockets and of overlapped named pipes, and interruptions, for the tests of backends on Windows. */
+/* Pairs of connected sockets and of overlapped named pipes, interruptions and children, for the tests of backends on Windows. */
 #include "backend_win32.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "support/threads.h"
 
-enum { BUFFER_SIZE = 64 * 1024, INTERRUPT_EVERY_US = 1000 };
+enum { BUFFER_SIZE = 64 * 1024, INTERRUPT_EVERY_US = 1000, CONTRACT_WITHIN_MS = 10000 };
 
 static void limit_buffers(SOCKET socket) {
     int size = BUFFER_SIZE;
@@ -92,4 +93,45 @@ void apc_start_interrupting(void) {
 void apc_stop_interrupting(void) {
     atomic_store(&is_interrupting, false);
     thread_join(&interrupter);
+}
+
+/* ---- children ---- */
+
+static const char child_flag[] = "--child-that-waits";
+
+void win32_child_main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], child_flag) == 0)
+        ExitProcess((UINT)getchar());
+}
+
+/* The child's line is the end of a pipe to write its code to; it reads the other one as its standard input. */
+void win32_start_child(fy_backend *backend, backend_child *ret_child) {
+    SECURITY_ATTRIBUTES inherited = {.nLength = sizeof inherited, .bInheritHandle = TRUE};
+    HANDLE input, line;
+    wchar_t program[MAX_PATH], command[2 * MAX_PATH];
+    PROCESS_INFORMATION process;
+    (void)backend;
+    CHECK(CreatePipe(&input, &line, &inherited, 0));
+    CHECK(SetHandleInformation(line, HANDLE_FLAG_INHERIT, 0));
+    CHECK(GetModuleFileNameW(NULL, program, MAX_PATH) > 0);
+    swprintf(command, sizeof command / sizeof command[0], L"\"%ls\" %hs", program, child_flag);
+    STARTUPINFOW startup = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES, .hStdInput = input};
+    CHECK(CreateProcessW(program, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process));
+    CloseHandle(input);
+    CloseHandle(process.hThread);
+    *ret_child = (backend_child){.process = (fy_process)process.hProcess, .line = (intptr_t)line};
+}
+
+void win32_end_child(backend_child *child, int code) {
+    DWORD written;
+    CHECK(WriteFile((HANDLE)child->line, &(unsigned char){(unsigned char)code}, 1, &written, NULL));
+    CHECK_INT(WaitForSingleObject((HANDLE)child->process, CONTRACT_WITHIN_MS), WAIT_OBJECT_0);
+    CloseHandle((HANDLE)child->line);
+}
+
+int win32_reap_child(backend_child *child) {
+    DWORD code;
+    CHECK(GetExitCodeProcess((HANDLE)child->process, &code));
+    CloseHandle((HANDLE)child->process);
+    return (int)code;
 }

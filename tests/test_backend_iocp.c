@@ -4,23 +4,11 @@
 #include "backend_win32.h"
 #include "win32/iocp.h"
 
-static const backend_kind tcp_kind = {
-    .class = &fy_iocp_class,
-    .has_threads = true,
-    .make_pair = tcp_make,
-    .start_interrupting = apc_start_interrupting,
-    .stop_interrupting = apc_stop_interrupting,
-};
-
-static const backend_kind pipe_kind = {
-    .class = &fy_iocp_class,
-    .has_threads = true,
-    .make_pair = pipe_make,
-    .start_interrupting = apc_start_interrupting,
-    .stop_interrupting = apc_stop_interrupting,
-};
+static const backend_kind tcp_kind = WIN32_KIND(&fy_iocp_class, tcp_make);
+static const backend_kind pipe_kind = WIN32_KIND(&fy_iocp_class, pipe_make);
 
 BACKEND_CONTRACT_SUITE(tcp)
+BACKEND_CONTRACT_NET_SUITE(tcp)
 BACKEND_CONTRACT_SUITE(pipe)
 
 static void backend_is_called_iocp(void) {
@@ -29,8 +17,12 @@ static void backend_is_called_iocp(void) {
 
 static const fy_test tests[] = {
     BACKEND_CONTRACT_ROWS(tcp)
+    BACKEND_CONTRACT_NET_ROWS(tcp)
     BACKEND_CONTRACT_ROWS(pipe)
     FY_TEST(backend_is_called_iocp),
 };
 
-FY_TEST_MAIN("backend_iocp", tests)
+int main(int argc, char **argv) {
+    win32_child_main(argc, argv);
+    return fy_test_main("backend_iocp", tests, sizeof tests / sizeof tests[0], FY_TEST_DEADLINE_S, argc, argv);
+}

@@ -64,3 +64,9 @@ bool fy_afd_poll_begin(fy_iocp *self, fy_op *op, int direction) {
                                             &native->poll, sizeof native->poll, &native->poll, sizeof native->poll);
     return status >= 0 ? false : fy_op_fail(op, RtlNtStatusToDosError(status));
 }
+
+LONG fy_afd_failure(const fy_op *op) {
+    const fy_afd_poll *poll = &op->native.poll;
+    bool has_told = (LONG)op->native.overlapped.Internal >= 0 && poll->count && (poll->events & AFD_CONNECT_FAIL);
+    return has_told ? poll->status : 0;
+}

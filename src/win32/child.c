@@ -36,9 +36,11 @@ bool fy_child_begin(fy_iocp *self, fy_op *op) {
     return fy_op_fail(op, GetLastError());
 }
 
-/* Afterwards post_exit runs no more. */
+/* Afterwards post_exit runs no more. An op that is given up too late comes here twice. */
 static void stop_waiting(fy_op *op) {
-    UnregisterWaitEx(op->native.child.wait, INVALID_HANDLE_VALUE);
+    if (op->native.child.wait)
+        UnregisterWaitEx(op->native.child.wait, INVALID_HANDLE_VALUE);
+    op->native.child.wait = NULL;
 }
 
 bool fy_child_continue(fy_op *op) {

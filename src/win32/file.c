@@ -18,6 +18,12 @@
 /* FileModeInformation, and the two modes of a handle whose calls all block. */
 enum { MODE_INFORMATION = 16, FILE_IS_SYNCHRONOUS = 0x10 | 0x20 };
 
+/* From now on a call which succeeds at once sends no packet. */
+static bool skip_packets(HANDLE handle) {
+    return SetFileCompletionNotificationModes(handle,
+                                              FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE);
+}
+
 /* ---- sockets ---- */
 
 /* Returns false for what is no socket. */
@@ -35,11 +41,9 @@ static bool classify_socket(fy_file *file, WSAPROTOCOL_INFOW *ret_protocol) {
     return true;
 }
 
-/* Only what is the kernel's own handle keeps the promise that a call which succeeds at once sends no packet. */
-static bool skips_packets(HANDLE handle, const WSAPROTOCOL_INFOW *protocol) {
-    return (protocol->dwServiceFlags1 & XP1_IFS_HANDLES)
-           && SetFileCompletionNotificationModes(handle, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS
-                                                             | FILE_SKIP_SET_EVENT_ON_HANDLE);
+/* Only what is the kernel's own handle keeps the promise. */
+static bool is_kernels(const WSAPROTOCOL_INFOW *protocol) {
+    return protocol->dwServiceFlags1 & XP1_IFS_HANDLES;
 }
 
 static ferry_status attach_socket(fy_iocp *self, fy_file *file, const WSAPROTOCOL_INFOW *protocol) {
@@ -51,7 +55,7 @@ static ferry_status attach_socket(fy_iocp *self, fy_file *file, const WSAPROTOCO
         DWORD error = GetLastError();
         return error == ERROR_INVALID_PARAMETER ? EEXIST : fy_status_of(error);
     }
-    file->native.skips_packets = skips_packets(handle, protocol);
+    file->native.skips_packets = is_kernels(protocol) && skip_packets(handle);
     return 0;
 }
 
@@ -65,6 +69,12 @@ static bool is_synchronous(HANDLE handle) {
     return status >= 0 && (mode & FILE_IS_SYNCHRONOUS);
 }
 
+/* A message that is read in part is neither a success nor a failure. */
+static bool has_no_messages(HANDLE pipe) {
+    DWORD state;
+    return GetNamedPipeHandleStateW(pipe, &state, NULL, NULL, NULL, NULL, 0) && !(state & PIPE_READMODE_MESSAGE);
+}
+
 static ferry_status attach_pipe(fy_iocp *self, fy_file *file) {
     HANDLE handle = (HANDLE)file->handle;
     DWORD type = GetFileType(handle), error = GetLastError();
@@ -72,12 +82,13 @@ static ferry_status attach_pipe(fy_iocp *self, fy_file *file) {
         return fy_status_of(error);
     if (type != FILE_TYPE_PIPE || is_synchronous(handle))
         return EPERM;
-    if (CreateIoCompletionPort(handle, self->port, 0, 0)) {
-        file->native.tells_room = fy_pipe_tells_room(handle);
-        return 0;
+    if (!CreateIoCompletionPort(handle, self->port, 0, 0)) {
+        error = GetLastError();
+        return error == ERROR_INVALID_PARAMETER ? EEXIST : fy_status_of(error);
     }
-    error = GetLastError();
-    return error == ERROR_INVALID_PARAMETER ? EEXIST : fy_status_of(error);
+    file->native.tells_room = fy_pipe_tells_room(handle);
+    file->native.skips_packets = has_no_messages(handle) && skip_packets(handle);
+    return 0;
 }
 
 /* ---- all ---- */

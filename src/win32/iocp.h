@@ -72,6 +72,9 @@ ferry_status fy_afd_open(fy_iocp *self);
  * outcome. */
 bool fy_afd_poll_begin(fy_iocp *self, fy_op *op, int direction);
 
+/* What the packet has told of the socket's failure; not negative: nothing. */
+LONG fy_afd_failure(const fy_op *op);
+
 /* ---- child.c ---- */
 
 ferry_status fy_child_attach(fy_file *file);

@@ -16,9 +16,11 @@ static ferry_status status_of(int failed) {
 
 static ferry_status net_open(fy_backend *backend, ferry_family family, fy_socket_type type, fy_handle *ret_handle) {
     SOCKET made;
+    int native = fy_family_native((int)family);
     (void)backend;
-    ferry_status status =
-        fy_socket_open(fy_family_native((int)family), type == FY_SOCKET_STREAM ? SOCK_STREAM : SOCK_DGRAM, &made);
+    if (native == AF_UNSPEC)
+        return fy_status_of(WSAEAFNOSUPPORT);
+    ferry_status status = fy_socket_open(native, type == FY_SOCKET_STREAM ? SOCK_STREAM : SOCK_DGRAM, &made);
     if (!status)
         *ret_handle = (fy_handle)made;
     return status;
@@ -102,7 +104,7 @@ static ferry_status net_set_option(fy_backend *backend, fy_handle handle, fy_soc
         return 0;
     if (option == FY_SOCKET_LINGER)
         return set_linger((SOCKET)handle, value);
-    if (!natives[option].level)
+    if (option >= FY_SOCKET_OPTIONS || !natives[option].level)
         return FERRY_ENOTSUP;
     return status_of(setsockopt((SOCKET)handle, natives[option].level, natives[option].name, (const char *)&value,
                                 sizeof value));
@@ -118,7 +120,7 @@ static ferry_status net_get_option(fy_backend *backend, fy_handle handle, fy_soc
     }
     if (option == FY_SOCKET_LINGER)
         return get_linger((SOCKET)handle, ret_value);
-    if (!natives[option].level)
+    if (option >= FY_SOCKET_OPTIONS || !natives[option].level)
         return FERRY_ENOTSUP;
     if (getsockopt((SOCKET)handle, natives[option].level, natives[option].name, (char *)&value, &size) != 0)
         return last_error();

@@ -112,10 +112,18 @@ static bool attempt(fy_iocp *self, fy_op *op) {
     return error ? fy_op_fail(op, (DWORD)error) : fy_op_end(op, 0, count);
 }
 
+/* The driver may have told of the socket's error so that no call meets it any more. */
+static bool fail_as_polled(fy_op *op, LONG status) {
+    DWORD count;
+    op->native.overlapped.Internal = (ULONG_PTR)status;
+    return fy_op_fail(op, fy_iocp_result(op, &count));
+}
+
 static bool attempt_again(fy_iocp *self, fy_op *op) {
+    LONG told = fy_afd_failure(op);
     if (op->native.is_cancelled)
         return fy_op_end(op, FERRY_ECANCELED, 0);
-    return attempt(self, op);
+    return told < 0 ? fail_as_polled(op, told) : attempt(self, op);
 }
 
 static bool write_begin(fy_iocp *self, fy_op *op) {
@@ -173,7 +181,8 @@ static void note_peer(fy_op *op) {
 
 /* The peer has gone while its connection waited to be accepted. */
 static bool is_peers_end(DWORD error) {
-    return error == WSAECONNRESET || error == WSAECONNABORTED || error == ERROR_NETNAME_DELETED;
+    return error == WSAECONNRESET || error == WSAECONNABORTED || error == WSAENOTCONN
+           || error == ERROR_NETNAME_DELETED;
 }
 
 static bool accept_continue(fy_iocp *self, fy_op *op) {
