@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a loop answers to arguments that make no sense, to calls at the wrong time, and when the system has no more to
- * give: a status each time, outputs untouched, and a loop that still works. */
+/* What a loop answers to arguments that make no sense, and to calls at the wrong time: a status each
+ * time, outputs untouched, and a loop that still works. */
 #include "support/loops.h"
 
 #include <apr_env.h>
 #include <apr_errno.h>
 #include <apr_pools.h>
-#include <sys/resource.h>
 
 #include "support/reports.h"
 
@@ -87,22 +86,6 @@ static void environment_names_the_backend_where_the_options_do_not(void) {
     end_loop(loop);
     CHECK_STATUS(apr_env_delete(variable, pool), 0);
     apr_pool_destroy(pool);
-}
-
-/* No descriptor is left: whatever the loop needs first, it cannot have. */
-static void no_descriptors_is_a_status(void) {
-    struct rlimit usual, none;
-    ferry_loop *loop = untouched_loop;
-    CHECK_INT(getrlimit(RLIMIT_NOFILE, &usual), 0);
-    none = (struct rlimit){0, usual.rlim_max};
-    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
-    ferry_status status = ferry_loop_create(NULL, &loop);
-    CHECK_INT(setrlimit(RLIMIT_NOFILE, &usual), 0);
-    CHECK(APR_STATUS_IS_EMFILE(status));
-    CHECK(loop == untouched_loop);
-    loop = new_loop();
-    check_works(loop);
-    end_loop(loop);
 }
 
 /* ---- NULL ---- */
@@ -275,7 +258,6 @@ static const fy_test tests[] = {
     FY_TEST(options_init_sets_the_defaults),
     FY_TEST(every_backend_that_is_named_can_be_had),
     FY_TEST(environment_names_the_backend_where_the_options_do_not),
-    FY_TEST(no_descriptors_is_a_status),
     FY_TEST(null_loop_is_refused_by_every_call_with_a_status),
     FY_TEST(null_is_harmless_where_nothing_is_returned),
     FY_TEST(null_beside_a_loop_is_refused),

@@ -5,14 +5,10 @@
 #endif
 #include "seam/platform.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <time.h>
 
-#include "backend_posix.h"
 #include "support/threads.h"
 
 enum { WITHIN_US = 10000000, MOMENT_US = 5000, ROUNDS = 10000 };
@@ -55,32 +51,6 @@ static void sleep_of_nothing_returns(void) {
     ferry_thread_sleep(INT64_MIN);
 }
 
-static void sleep_goes_on_after_signals(void) {
-    posix_start_interrupting();
-    int64_t start_us = ferry_now();
-    ferry_thread_sleep(30000);
-    CHECK(ferry_now() - start_us >= 30000);
-    posix_stop_interrupting();
-}
-
-/* The longest sleeps must not overflow into none: a child still sleeps after a while and has to be killed. */
-static void sleep_for_ever_does_not_end(void) {
-    static const int64_t lengths_us[] = {FERRY_FOREVER, FERRY_FOREVER - 1};
-    for (size_t i = 0; i < sizeof lengths_us / sizeof lengths_us[0]; i++) {
-        int status;
-        pid_t child = fork();
-        CHECK(child >= 0);
-        if (child == 0) {
-            ferry_thread_sleep(lengths_us[i]);
-            _exit(EXIT_SUCCESS);
-        }
-        ferry_thread_sleep(4 * MOMENT_US);
-        CHECK_INT(waitpid(child, &status, WNOHANG), 0);
-        CHECK_INT(kill(child, SIGKILL), 0);
-        CHECK(waitpid(child, &status, 0) == child);
-    }
-}
-
 static void time_left_is_told(void) {
     CHECK_INT(fy_clock_left(0), 0);
     CHECK_INT(fy_clock_left(-1), 0);
@@ -121,6 +91,7 @@ static void threads_are_told_apart(void) {
     CHECK(other != fy_thread_self());
 }
 
+<<<<<<< HEAD
 static void name_threads(void *unused) {
     char name[64];
     (void)unused;
@@ -147,6 +118,10 @@ typedef struct end_note {
 static void note_end(void *arg) {
     end_note *note = arg;
     atomic_store(&note->ended, true);
+=======
+static void note_end(void *ended) {
+    atomic_store((atomic_bool *)ended, true);
+>>>>>>> 3553339 (tests: what is of one system stands in files of its own)
 }
 
 static void ask_for_a_note(void *arg) {
@@ -160,31 +135,6 @@ static void end_of_a_thread_is_told_once_it_is_over(void) {
     end_note note = {.ended = false};
     on_another_thread(ask_for_a_note, &note);
     CHECK(atomic_load(&note.ended));
-}
-
-/* Runs in a child and ends it: it differs from its parent, and its own child from both. */
-static void compare_generations(unsigned parent) {
-    unsigned mine = fy_fork_generation();
-    int status = 0;
-    if (mine == parent || mine != fy_fork_generation())
-        _exit(EXIT_FAILURE);
-    pid_t child = fork();
-    if (child == 0)
-        _exit(fy_fork_generation() != mine && fy_fork_generation() != parent ? EXIT_SUCCESS : EXIT_FAILURE);
-    _exit(child > 0 && waitpid(child, &status, 0) == child && status == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-}
-
-static void fork_generation_tells_children_apart(void) {
-    unsigned mine = fy_fork_generation();
-    int status = 0;
-    CHECK(mine != 0);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0)
-        compare_generations(mine);
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK_INT(status, 0);
-    CHECK(fy_fork_generation() == mine);
 }
 
 /* ---- locks ---- */
@@ -401,14 +351,10 @@ static const fy_test tests[] = {
     FY_TEST(now_counts_microseconds),
     FY_TEST(sleep_is_never_short),
     FY_TEST(sleep_of_nothing_returns),
-    FY_TEST(sleep_goes_on_after_signals),
-    FY_TEST(sleep_for_ever_does_not_end),
     FY_TEST(time_left_is_told),
     FY_TEST(ticks_pass_at_the_rate_that_is_told),
     FY_TEST(threads_are_told_apart),
-    FY_TEST(thread_gets_its_name_or_the_beginning),
     FY_TEST(end_of_a_thread_is_told_once_it_is_over),
-    FY_TEST(fork_generation_tells_children_apart),
     FY_TEST(mutex_excludes),
     FY_TEST(broadcast_reaches_all_waiters),
     FY_TEST(signal_reaches_a_waiter),

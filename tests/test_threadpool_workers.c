@@ -6,9 +6,9 @@
 #endif
 
 #include "support/jobs.h"
+#include "support/system.h"
 #include "support/loops.h"
 
-#include <pthread.h>
 
 /* Makes `count` workers and leaves them idle. */
 static void make_idle(ferry_executor *pool, size_t count) {
@@ -169,7 +169,7 @@ typedef struct name_tag {
 static ferry_status read_names(void *arg, ferry_call *call) {
     name_tag *self = arg;
     snprintf(self->by_call, sizeof self->by_call, "%s", ferry_call_worker(call));
-    pthread_getname_np(pthread_self(), self->by_system, sizeof self->by_system);
+    fy_system_thread_name(self->by_system, sizeof self->by_system);
     fy_gate_pass(self->door);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For what can only be seen on a process as a whole, its exit for instance: the test program runs itself again in a
- * named mode and looks at how that ended and what it printed. A child that hangs is killed by its own alarm.
+ * named mode and looks at how that ended and what it printed. A child that is silent for a minute is killed.
  *
  *     static int leaves_jobs_behind(void) { ...; return 0; }
  *

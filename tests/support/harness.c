@@ -15,6 +15,8 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_proc.h>
 
+#include "support/system.h"
+
 enum { NOT_FINISHED = 70, DEADLINE_FACTOR_WITH_SEEDS = 3 };
 
 typedef struct watchdog {
@@ -206,6 +208,7 @@ static bool run_watched(unsigned deadline_s) {
 }
 
 int fy_test_main(const char *suite, const fy_test *tests, size_t count, unsigned deadline_s, int argc, char **argv) {
+    fy_system_prepare();
     setvbuf(stdout, NULL, _IONBF, 0);
     runs_tests = true;
     all_tests = tests;

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What tests need of the system and common code has no word for; one file per system defines it. */
+#ifndef FERRY_TESTS_SUPPORT_SYSTEM_H
+#define FERRY_TESTS_SUPPORT_SYSTEM_H
+
+#include <stddef.h>
+
+/* First in main. Afterwards a program that crashes or aborts ends with a code that says so, takes the processes that it
+ * has started with it, and prints what the test prints, byte for byte. */
+void fy_system_prepare(void);
+
+/* The calling thread's name as the system knows it. */
+void fy_system_thread_name(char *ret_name, size_t size);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Nothing needs preparing where a crash is a signal and a line end is a byte. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "support/system.h"
+
+#include <pthread.h>
+
+void fy_system_prepare(void) {
+}
+
+void fy_system_thread_name(char *ret_name, size_t size) {
+    ret_name[0] = '\0';
+    (void)pthread_getname_np(pthread_self(), ret_name, size);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Windows, and Wine, would ask somebody what to do with a program that crashed, let its children live on, and turn each
+ * line end into two bytes. */
+#include "support/system.h"
+
+#include <winsock2.h>
+#include <windows.h>
+
+#include <fcntl.h>
+#include <io.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ABORTED = 134 };
+
+static LONG WINAPI end_crashed(EXCEPTION_POINTERS *what) {
+    fprintf(stderr, "\ncrashed with %08lx\n", what->ExceptionRecord->ExceptionCode);
+    TerminateProcess(GetCurrentProcess(), what->ExceptionRecord->ExceptionCode);
+    return EXCEPTION_EXECUTE_HANDLER;
+}
+
+static void end_aborted(int number) {
+    (void)number;
+    TerminateProcess(GetCurrentProcess(), ABORTED);
+}
+
+/* The handle stays open: the job, and with it whatever is in it, ends when this process does. One that is in a job
+ * already, its parent's, may be refused, and is ended with that. */
+static void take_children_along(void) {
+    HANDLE job = CreateJobObjectW(NULL, NULL);
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limit = {0};
+    limit.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    if (job && SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limit, sizeof limit))
+        (void)AssignProcessToJobObject(job, GetCurrentProcess());
+}
+
+void fy_system_prepare(void) {
+    _setmode(_fileno(stdout), _O_BINARY);
+    _setmode(_fileno(stderr), _O_BINARY);
+    SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+    SetUnhandledExceptionFilter(end_crashed);
+    signal(SIGABRT, end_aborted);
+    signal(SIGSEGV, SIG_DFL);
+    take_children_along();
+}
+
+typedef HRESULT(WINAPI *get_description)(HANDLE thread, PWSTR *ret_description);
+
+void fy_system_thread_name(char *ret_name, size_t size) {
+    PWSTR wide;
+    FARPROC found = GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "GetThreadDescription");
+    get_description get = (get_description)(void (*)(void))found;
+    ret_name[0] = '\0';
+    if (!get || get(GetCurrentThread(), &wide) < 0)
+        return;
+    WideCharToMultiByte(CP_UTF8, 0, wide, -1, ret_name, (int)size, NULL, NULL);
+    LocalFree(wide);
+}
