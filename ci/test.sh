@@ -8,6 +8,7 @@
 #     asan     AddressSanitizer with leak detection, and UndefinedBehaviorSanitizer
 #     tsan     ThreadSanitizer
 #     kqueue   the same suite on kqueue, the poller of macOS and the BSDs, over a stand-in for it
+#     sim      the simulator's own tests, and every test above the seam that can on it, with 200 seeds each
 #     macos    a cross build for both kinds of Mac: everything compiles and links, and the exports are right
 #     style    the rules that a script can check, and shellcheck
 #     mutants  the backend contract on backends with a bug each: every bug is caught, and every test catches one
@@ -15,7 +16,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
-lanes="style native clang asan tsan kqueue mutants macos"
+lanes="style native clang asan tsan sim kqueue mutants macos"
 
 # run_suite PRESET: builds and tests what CMakePresets.json has under that name.
 run_suite() {
@@ -72,6 +73,9 @@ run_lane() {
         ;;
     kqueue)
         "$root/ci/deps.sh" build test && with_compiler "$(native_compiler)" && run_suite kqueue
+        ;;
+    sim)
+        "$root/ci/deps.sh" build test && with_compiler "$(native_compiler)" && run_suite sim
         ;;
     macos)
         "$root/ci/deps.sh" build macos && "$root/ci/macos/deps.sh" && run_macos
