@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a job's function answers with, and what becomes of it: numbers, pointers and bytes with their destructors,
  * errors with their sentences; and the job's own argument, given by pointer or copied. */
+#include "support/alignment.h"
 #include "support/manual.h"
 
 #include <stdlib.h>
@@ -342,7 +343,7 @@ static void worker_is_named_to_the_function(void) {
 /* ---- arguments ---- */
 
 typedef struct point {
-    _Alignas(max_align_t) int x;
+    _Alignas(fy_max_align) int x;
     char padding[200];
     int y;
 } point;
@@ -356,7 +357,7 @@ static void note_copy(void *copy) {
 
 static ferry_status add_up(void *arg, ferry_call *call) {
     point *self = arg;
-    CHECK_INT((uintptr_t)self % _Alignof(max_align_t), 0);
+    CHECK_INT((uintptr_t)self % _Alignof(fy_max_align), 0);
     CHECK_INT(self->padding[199], 'p');
     return ferry_return_integer(call, self->x + self->y);
 }
@@ -393,7 +394,7 @@ static void copies_of_any_size_are_aligned(void) {
         CHECK_STATUS(ferry_executor_submit_with(manual.executor, &options, NULL), 0);
         CHECK_INT(fy_manual_run_all(&manual, NULL), 1);
         CHECK_INT(frees, 1);
-        CHECK_INT((uintptr_t)freed_copy % _Alignof(max_align_t), 0);
+        CHECK_INT((uintptr_t)freed_copy % _Alignof(fy_max_align), 0);
     }
     fy_manual_close(&manual);
 }

@@ -8,12 +8,13 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "support/alignment.h"
 #include "support/harness.h"
 
 /* Before every block: how large it is. */
 typedef union counted_head {
     size_t size;
-    max_align_t alignment;
+    fy_max_align alignment;
 } counted_head;
 
 static atomic_size_t live_blocks;
