@@ -55,6 +55,10 @@ typedef struct backend_kind {
 
     /* A datagram that nobody receives comes back as a status of the next op on its connected socket. */
     bool tells_of_refused_datagrams;
+
+    /* A handle that its owner has closed while it was borrowed stands in the way of another one with its number until
+     * it is detached. */
+    bool keeps_closed_handles;
 } backend_kind;
 
 /* Each test once; what a name says is what the test shows. */
