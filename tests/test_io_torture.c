@@ -72,7 +72,7 @@ static void cancel_many(scenario *self, ferry_socket *socket) {
             ferry_future_cancel_with_message(futures[i], "enough");
     for (int i = 0; i < MANY; i++)
         if (futures[i])
-            CHECK(!end_of(self, futures[i]));
+            end_of(self, futures[i]); /* with a byte, if one was sent whose recv had found no memory */
 }
 
 /* The client's connection may be there though the server's side found no memory: then it is closed. */
