@@ -91,25 +91,6 @@ static void threads_are_told_apart(void) {
     CHECK(other != fy_thread_self());
 }
 
-<<<<<<< HEAD
-static void name_threads(void *unused) {
-    char name[64];
-    (void)unused;
-    fy_thread_set_name("short");
-    CHECK_INT(pthread_getname_np(pthread_self(), name, sizeof name), 0);
-    CHECK_STRING(name, "short");
-    fy_thread_set_name("exactly 15 long");
-    CHECK_INT(pthread_getname_np(pthread_self(), name, sizeof name), 0);
-    CHECK_STRING(name, "exactly 15 long");
-    fy_thread_set_name("a name that is longer");
-    CHECK_INT(pthread_getname_np(pthread_self(), name, sizeof name), 0);
-    CHECK_STRING(name, "a name that is ");
-}
-
-static void thread_gets_its_name_or_the_beginning(void) {
-    on_another_thread(name_threads, NULL);
-}
-
 typedef struct end_note {
     fy_exit_call call;
     atomic_bool ended;
@@ -118,10 +99,6 @@ typedef struct end_note {
 static void note_end(void *arg) {
     end_note *note = arg;
     atomic_store(&note->ended, true);
-=======
-static void note_end(void *ended) {
-    atomic_store((atomic_bool *)ended, true);
->>>>>>> 3553339 (tests: what is of one system stands in files of its own)
 }
 
 static void ask_for_a_note(void *arg) {
