@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, with apt, dnf, pacman, apk, brew or FreeBSD's pkg: deps.sh [GROUP...], where the groups are
-# build, test, clang, asan, tsan, style, patch (these seven without arguments), macos and bench. Where there is none of
-# these installers, or no right to use it, it says what is missing and fails.
+# build, test, clang, asan, tsan, style, patch (these seven without arguments), macos, windows and bench. Where there is
+# none of these installers, or no right to use it, it says what is missing and fails.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
@@ -28,6 +28,12 @@ patch | command git         | git             | git                | git        
 macos | command npm         | npm             | -                  | -          | -            | -          | -
 macos | command llvm-config | llvm            | -                  | -          | -            | -          | -
 macos | command dpkg-source | dpkg-dev        | -                  | -          | -            | -          | -
+windows | command x86_64-w64-mingw32-gcc-posix | gcc-mingw-w64-x86-64-posix | - | - | - | - | -
+windows | command x86_64-w64-mingw32-g++-posix | g++-mingw-w64-x86-64-posix | - | - | - | - | -
+windows | command wine      | wine            | -                  | -          | -            | -          | -
+windows | command wineserver | wine64         | -                  | -          | -            | -          | -
+windows | command dpkg-source | dpkg-dev      | -                  | -          | -            | -          | -
+windows | command python3   | python3         | -                  | -          | -            | -          | -
 bench | module libuv        | libuv1-dev      | libuv-devel        | libuv      | libuv-dev    | libuv      | libuv
 bench | header asio.hpp     | libasio-dev     | asio-devel         | asio       | asio-dev     | asio       | asio
 bench | header ev.h         | libev-dev       | libev-devel        | libev      | libev-dev    | libev      | libev

@@ -10,13 +10,14 @@
 #     kqueue   the same suite on kqueue, the poller of macOS and the BSDs, over a stand-in for it
 #     sim      the simulator's own tests, and every test above the seam that can on it, with 200 seeds each
 #     macos    a cross build for both kinds of Mac: everything compiles and links, and the exports are right
+#     windows  a cross build for Windows, and the whole suite under Wine
 #     style    the rules that a script can check, and shellcheck
 #     mutants  the backend contract on backends with a bug each: every bug is caught, and every test catches one
 #     all      each of these, one after the other
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
-lanes="style native clang asan tsan sim kqueue mutants macos"
+lanes="style native clang asan tsan sim kqueue mutants macos windows"
 
 # run_suite PRESET: builds and tests what CMakePresets.json has under that name.
 run_suite() {
@@ -46,6 +47,15 @@ run_macos() {
         run_suite "macos-$arch" || return
     done
     "$root/ci/macos/check.sh" x86_64 aarch64
+}
+
+# The same tests as on this system, but those that docs/conformance.md leaves out.
+run_windows() {
+    "$root/ci/windows/prefix.sh" start || return
+    windows_failed=0
+    run_suite windows || windows_failed=1
+    "$root/ci/windows/prefix.sh" stop
+    [ "$windows_failed" -eq 0 ] && "$root/ci/windows/compare.py"
 }
 
 native_compiler() {
@@ -79,6 +89,9 @@ run_lane() {
         ;;
     macos)
         "$root/ci/deps.sh" build macos && "$root/ci/macos/deps.sh" && run_macos
+        ;;
+    windows)
+        "$root/ci/deps.sh" build windows && "$root/ci/windows/deps.sh" && run_windows
         ;;
     style)
         "$root/ci/deps.sh" style && "$root/ci/style.sh"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pairs of connected sockets and of overlapped named pipes, interruptions and children, for the tests of backends on Windows. */
+/* Pairs of connected sockets and of overlapped named pipes, interruptions and children, for the tests of backends on
+ * Windows. */
 #include "backend_win32.h"
 
 #include <stdatomic.h>

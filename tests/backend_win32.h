@@ -19,8 +19,8 @@ void win32_start_child(fy_backend *backend, backend_child *ret_child);
 void win32_end_child(backend_child *child, int code);
 int win32_reap_child(backend_child *child);
 
-/* A kind of backend on such pairs. There are no signals: whoever ends a process from outside gives it a code. Nothing is
- * said of refused datagrams: Wine tells of the first one, and is then silent about what arrives. */
+/* A kind of backend on such pairs. There are no signals: whoever ends a process from outside gives it a code. Nothing
+ * is said of refused datagrams: Wine tells of the first one, and is then silent about what arrives. */
 #define WIN32_KIND(backend_class, pair_maker)                                                           \
     {                                                                                                   \
         .class = (backend_class), .has_threads = true, .make_pair = (pair_maker),                       \

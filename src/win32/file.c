@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attaching: which handles can be waited for, and what the ops must know of each. Sockets are told from other handles by
- * asking Winsock. Of the others the port takes pipes that were opened for overlapped calls; disk files are never waited
- * for, and what else there is (consoles, anonymous pipes) cannot be. */
+/* Attaching: which handles can be waited for, and what the ops must know of each. Sockets are told from other handles
+ * by asking Winsock. Of the others the port takes pipes that were opened for overlapped calls; disk files are never
+ * waited for, and what else there is (consoles, anonymous pipes) cannot be. */
 #include <errno.h>
 
 #include <winternl.h>

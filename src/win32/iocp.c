@@ -97,8 +97,8 @@ static void CALLBACK note_timer(void *self, DWORD low, DWORD high) {
     ((fy_iocp *)self)->timer_has_fired = true;
 }
 
-/* The timer is a call that the kernel queues to this thread, which ends an alertable wait; the timeout stands behind it,
- * a little later. */
+/* The timer is a call that the kernel queues to this thread, which ends an alertable wait; the timeout stands behind
+ * it, a little later. */
 static ULONG take_packets(fy_iocp *self, int64_t left_us, OVERLAPPED_ENTRY *packets, DWORD *ret_error) {
     bool has_end = left_us > 0 && left_us != FERRY_FOREVER;
     bool is_timed = has_end && self->timer && fy_timer_set(self->timer, left_us, note_timer, self);

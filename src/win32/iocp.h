@@ -9,8 +9,8 @@
  *   pending    the kernel has its OVERLAPPED, and will queue exactly one packet that points to it
  *   final      (is_final) the outcome stands; the op is in `finished` until a wait delivers it
  *
- * Only a packet leads from pending to final: a cancelled op stays pending until the kernel has said how it ended. A call
- * that ends at once leads from idle to final, unless the kernel sends its packet all the same. */
+ * Only a packet leads from pending to final: a cancelled op stays pending until the kernel has said how it ended. A
+ * call that ends at once leads from idle to final, unless the kernel sends its packet all the same. */
 #ifndef FERRY_WIN32_IOCP_H
 #define FERRY_WIN32_IOCP_H
 

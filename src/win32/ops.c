@@ -3,8 +3,8 @@
  *
  *   overlapped   READ, ACCEPT, CONNECT: the kernel performs the op in its own time; the packet brings the outcome.
  *   readiness    WRITE, SENDTO and RECVFROM on sockets, and POLL: the op is tried without blocking; when the kernel
- *                would block, a packet tells that it is worth another try. Given up in between, it has moved nothing: an
- *                overlapped send that is given up may have sent part of its bytes and does not say how many, and one
+ *                would block, a packet tells that it is worth another try. Given up in between, it has moved nothing:
+ *                an overlapped send that is given up may have sent part of its bytes and does not say how many, and one
  *                that receives a datagram too long for its buffer says so in more than one way.
  *   elsewhere    pipes, and CHILD. */
 #include <string.h>

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # The harness judged from outside: for each way a test can end, how the program ends and what it says.
-# Variables: PROGRAM, the subject.
+# Variables: PROGRAM, the subject; EMULATOR, what runs it, if anything must.
 cmake_minimum_required(VERSION 3.16)
 
 # expect(test outcome pattern): runs one test of the subject; outcome is "passes" (exit code 0) or "fails".
 function(expect test outcome pattern)
-    execute_process(COMMAND "${PROGRAM}" "${test}" RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output
-        TIMEOUT 60)
+    execute_process(COMMAND ${EMULATOR} "${PROGRAM}" "${test}" RESULT_VARIABLE result
+        OUTPUT_VARIABLE output ERROR_VARIABLE output TIMEOUT 60)
     if(result STREQUAL "0")
         set(ended passes)
     else()
