@@ -2,7 +2,6 @@
 /* The pools of the process, and what becomes of them when it exits: what was submitted is finished, nothing more is
  * taken. The list belongs to the pools' lock; that the process exits is said to every submission by a flag. */
 #include <apr_errno.h>
-#include <stdlib.h>
 
 #include "executor/lot.h"
 #include "executor/threadpool.h"
@@ -57,7 +56,7 @@ ferry_status fy_pool_register(fy_pool *pool) {
         pools_generation = fy_fork_generation();
     }
     if (!is_hooked) {
-        status = atexit(finish_pools) ? APR_ENOMEM : 0;
+        status = fy_process_at_exit(finish_pools);
         is_hooked = !status;
     }
     if (!status) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hearing of a thread's end: the destructor of a thread-specific value runs after the thread's function has returned,
- * and after whoever wraps that function has let go. Thread-local variables may be gone by then: on macOS they are such
- * values themselves. */
+/* Hearing of the process's exit, and of a thread's end: the destructor of a thread-specific value runs after the
+ * thread's function has returned, and after whoever wraps that function has let go. Thread-local variables may be gone
+ * by then: on macOS they are such values themselves. */
+#include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "seam/platform.h"
 
@@ -22,4 +24,8 @@ static void make_key(void) {
 ferry_status fy_thread_at_exit(fy_exit_call *call) {
     pthread_once(&once, make_key);
     return key_status ? key_status : pthread_setspecific(key, call);
+}
+
+ferry_status fy_process_at_exit(void (*run)(void)) {
+    return atexit(run) ? ENOMEM : 0;
 }

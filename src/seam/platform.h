@@ -57,6 +57,12 @@ typedef struct fy_exit_call {
  * Returns: 0, APR_ENOMEM, or an OS code. */
 ferry_status fy_thread_at_exit(fy_exit_call *call);
 
+/* Has `run` called when the process exits by exit() or by the end of main, while its other threads still run. Once per
+ * process.
+ *
+ * Returns: 0, APR_ENOMEM. */
+ferry_status fy_process_at_exit(void (*run)(void));
+
 /* Offers the processor to another thread that is ready to run. */
 void fy_thread_yield(void);
 

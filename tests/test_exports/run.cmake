@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the shared library exports is what the public headers declare FERRY_API, neither more nor less, and every name
-# begins with ferry_. Variables: SOURCE_DIR, LIBRARY, NM.
+# begins with ferry_. Variables: SOURCE_DIR, LIBRARY, NM, OBJDUMP.
 cmake_minimum_required(VERSION 3.16)
 
 set(declared)
@@ -17,13 +17,37 @@ foreach(header IN LISTS headers)
 endforeach()
 list(REMOVE_DUPLICATES declared)
 
-execute_process(COMMAND "${NM}" -D --defined-only "${LIBRARY}"
-    RESULT_VARIABLE result OUTPUT_VARIABLE symbols ERROR_QUIET)
-if(NOT result STREQUAL "0")
-    execute_process(COMMAND "${NM}" -gU "${LIBRARY}" RESULT_VARIABLE result OUTPUT_VARIABLE symbols)
-endif()
-if(NOT result STREQUAL "0")
-    message(FATAL_ERROR "${NM} cannot read ${LIBRARY}")
+# A DLL keeps its exports in a table of their own, "[ordinal] name" line by line.
+function(list_dll_exports)
+    execute_process(COMMAND "${OBJDUMP}" -p "${LIBRARY}" RESULT_VARIABLE result OUTPUT_VARIABLE text)
+    if(NOT result STREQUAL "0")
+        message(FATAL_ERROR "${OBJDUMP} cannot read ${LIBRARY}")
+    endif()
+    string(REGEX REPLACE ".*Ordinal/Name Pointer. Table" "" text "${text}")
+    string(FIND "${text}" "\n\n" end)
+    string(SUBSTRING "${text}" 0 ${end} text)
+    string(REGEX MATCHALL "\n\t[^\n]*[]] [A-Za-z_][^ \n]*" rows "${text}")
+    string(REGEX REPLACE "[][]" "" rows "${rows}")
+    list(JOIN rows "\n" symbols)
+    set(symbols "${symbols}" PARENT_SCOPE)
+endfunction()
+
+function(list_exports)
+    execute_process(COMMAND "${NM}" -D --defined-only "${LIBRARY}"
+        RESULT_VARIABLE result OUTPUT_VARIABLE symbols ERROR_QUIET)
+    if(NOT result STREQUAL "0")
+        execute_process(COMMAND "${NM}" -gU "${LIBRARY}" RESULT_VARIABLE result OUTPUT_VARIABLE symbols)
+    endif()
+    if(NOT result STREQUAL "0")
+        message(FATAL_ERROR "${NM} cannot read ${LIBRARY}")
+    endif()
+    set(symbols "${symbols}" PARENT_SCOPE)
+endfunction()
+
+if(LIBRARY MATCHES "[.]dll$")
+    list_dll_exports()
+else()
+    list_exports()
 endif()
 
 # Sanitizers and linkers add symbols of their own.
