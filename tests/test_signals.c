@@ -3,8 +3,8 @@
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
-#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -12,7 +12,7 @@
 #include "support/threads.h"
 
 static int calls;
-static int foreign_calls;
+static atomic_int foreign_calls; /* signals come to any thread */
 
 static void foreign_handler(int signum) {
     (void)signum;
