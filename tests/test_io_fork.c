@@ -82,6 +82,36 @@ static void child_closes_an_inherited_loop_with_sockets_and_the_parent_goes_on(v
     check_sockets_over_a_fork(false);
 }
 
+/* The cancelled operations are still with the kernel. */
+static void child_closes_an_inherited_loop_whose_sockets_are_being_closed(void) {
+    char byte;
+    int calls = 0;
+    begin();
+    ferry_loop *watching = NULL;
+    CHECK_STATUS(ferry_loop_create(NULL, &watching), 0);
+    socket_pair pair = open_pair();
+    ferry_future *receiving = start_recv(pair.server, &byte, 1);
+    CHECK_STATUS(ferry_add_reader(watching, ferry_socket_handle(pair.client), count_up, &calls, NULL), 0);
+    turn(loop);
+    turn(watching);
+    CHECK(ferry_remove_reader(watching, ferry_socket_handle(pair.client)));
+    close_pair(pair);
+    pid_t child = fork_now();
+    if (!child) {
+        MUST(ferry_loop_close(loop) == 0 && ferry_loop_close(watching) == 0);
+        MUST(ferry_future_cancelled(receiving));
+        ferry_future_unref(receiving);
+        ferry_loop_unref(loop);
+        ferry_loop_unref(watching);
+        MUST(atomic_load(&live_blocks) == 0);
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for_child(child);
+    finish_with(receiving, FERRY_ECANCELED);
+    end_loop(watching);
+    end();
+}
+
 /* ---- readers ---- */
 
 static void child_closes_an_inherited_loop_with_readers_and_the_parent_goes_on(void) {
@@ -188,6 +218,7 @@ static void signal_to_a_forked_child_does_not_run_the_parents_handler(void) {
 static const fy_test tests[] = {
     FY_TEST(child_closes_inherited_sockets_and_the_parent_goes_on),
     FY_TEST(child_closes_an_inherited_loop_with_sockets_and_the_parent_goes_on),
+    FY_TEST(child_closes_an_inherited_loop_whose_sockets_are_being_closed),
     FY_TEST(child_closes_an_inherited_loop_with_readers_and_the_parent_goes_on),
     FY_TEST(reader_that_forks_goes_on_in_the_parent),
     FY_TEST(signal_to_a_forked_child_does_not_run_the_parents_handler),

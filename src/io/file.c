@@ -215,16 +215,20 @@ static void withdraw(ferry_socket *socket, fy_op *op) {
         loop->backend_class->cancel(loop->backend, op);
 }
 
+static void withdraw_all(ferry_socket *socket) {
+    for (int direction = 0; direction < FY_DIRECTIONS; direction++)
+        withdraw(socket, socket->file.in_flight[direction]);
+    detach_if_idle(socket);
+}
+
 void fy_socket_shut(ferry_socket *socket) {
     if (socket->state != FY_SOCKET_OPEN)
         return;
     socket->state = FY_SOCKET_CLOSING;
-    for (int direction = 0; direction < FY_DIRECTIONS; direction++) {
+    for (int direction = 0; direction < FY_DIRECTIONS; direction++)
         for (fy_op *op; (op = take_oldest(socket, direction));)
             end_queued(from_op(op), closed_message);
-        withdraw(socket, socket->file.in_flight[direction]);
-    }
-    detach_if_idle(socket);
+    withdraw_all(socket);
 }
 
 ferry_socket *ferry_socket_ref(ferry_socket *socket) {
@@ -278,7 +282,8 @@ void fy_async_op_delivered(fy_op *op) {
     if (FY_UNLIKELY(op->kind == FY_OP_CONNECT && op->status))
         fy_socket_shut(socket);
     submit_oldest(socket, fy_op_direction(op));
-    detach_if_idle(socket);
+    if (FY_UNLIKELY(socket->state != FY_SOCKET_OPEN))
+        detach_if_idle(socket);
     end_delivered(self, is_open);
 }
 
@@ -315,9 +320,12 @@ static void op_done(ferry_loop *loop, fy_op *op) {
         fy_async_op_delivered(op);
 }
 
-static void shut_in_debug(void *cell, void *arg) {
+/* What the parent was closing when it forked does not come back in the child. */
+static void shut_with_loop(void *cell, void *arg) {
     ferry_socket *socket = cell;
     ferry_loop *loop = arg;
+    if (socket->state == FY_SOCKET_CLOSING && is_inherited(loop))
+        withdraw_all(socket);
     if (socket->state != FY_SOCKET_OPEN)
         return;
     if (loop->debug)
@@ -328,7 +336,7 @@ static void shut_in_debug(void *cell, void *arg) {
 
 /* What the kernel has is waited for: it may still write into buffers. */
 static void close_files(ferry_loop *loop) {
-    fy_slab_walk(&loop->io.sockets, shut_in_debug, loop);
+    fy_slab_walk(&loop->io.sockets, shut_with_loop, loop);
     fy_watch_shut_all(loop);
     while (loop->files) {
         fy_list done = {NULL, NULL};
