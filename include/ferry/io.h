@@ -191,8 +191,8 @@ FERRY_API ferry_status ferry_sock_sendto_from(const char *origin, ferry_socket *
  * A second call for the same handle and direction replaces the first. Cancelling the ferry_handle ends it, too.
  *
  * Owns:    the handle (a file descriptor, or on Windows a SOCKET) stays yours and stays as it is: remove its reader and
- *          writer before you close it. It may not be that of a ferry_socket of the same loop. *ret_handle as
- *          ferry_call_soon's.
+ *          writer before you close it. That of a ferry_socket of the same loop is refused where the system
+ *          can tell (EEXIST). *ret_handle as ferry_call_soon's.
  * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD, FERRY_EFORKED, FERRY_ENOTSUP, or what the
  *          system said (EPERM: no kind of file that can be waited for; EBADF; EEXIST).
  * Thread:  loop. */
