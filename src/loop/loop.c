@@ -37,9 +37,10 @@ static void report_unknown_backend(const char *name, bool is_by_environment) {
 
 /* NULL: there is none of that name. */
 static const fy_backend_class *find_backend(const char *name) {
+    char value[FY_ENVIRONMENT_SIZE];
     bool is_by_environment = !name || !*name;
     if (is_by_environment)
-        name = getenv("FERRY_BACKEND");
+        name = fy_environment("FERRY_BACKEND", value);
     if (!name || !*name)
         return fy_backends[0];
     for (size_t i = 0; fy_backends[i]; i++)

@@ -95,6 +95,16 @@ void fy_signal_close(int signum);
 void fy_signals_lock(void);
 void fy_signals_unlock(void);
 
+/* ---- environment ---- */
+
+/* More of a variable is not looked at. */
+enum { FY_ENVIRONMENT_SIZE = 1024 };
+
+/* The variable's value, or NULL. It may stand in `buffer`. Here, because a C library may keep a copy of its own, which
+ * shows nothing of what the program has set by the system's call.
+ * Thread: any, while nobody changes the environment. */
+const char *fy_environment(const char *name, char buffer[FY_ENVIRONMENT_SIZE]);
+
 /* ---- processors ---- */
 
 /* How many processors this process may run on, by the calling thread's affinity mask. At least 1. */

@@ -3,6 +3,7 @@
 #include <apr_errno.h>
 #include <stdlib.h>
 
+#include "seam/platform.h"
 #include "sim/options.h"
 
 enum { PER_MILLE = 1000, LATENCY_US = 500, SHORT_RATE = 500, SPURIOUS_RATE = 50, LATE_CANCEL_RATE = 250 };
@@ -32,7 +33,8 @@ ferry_status fy_sim_options_check(const ferry_sim_options *options) {
 }
 
 static uint64_t seed_of_environment(void) {
-    const char *text = getenv("FERRY_SIM_SEED");
+    char value[FY_ENVIRONMENT_SIZE];
+    const char *text = fy_environment("FERRY_SIM_SEED", value);
     uint64_t seed = text ? strtoull(text, NULL, 0) : 0;
     return seed ? seed : SEED;
 }

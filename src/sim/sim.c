@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "seam/platform.h"
 #include "sim/options.h"
 #include "sim/socket.h"
 
@@ -41,7 +42,8 @@ static bool sim_holds_posts(fy_backend *backend) {
 
 /* The trace is a favour to who debugs: where the file cannot be opened there is none. */
 static FILE *open_trace(void) {
-    const char *path = getenv("FERRY_SIM_TRACE");
+    char value[FY_ENVIRONMENT_SIZE];
+    const char *path = fy_environment("FERRY_SIM_TRACE", value);
     return path && *path ? fopen(path, "a") : NULL;
 }
 
