@@ -12,6 +12,7 @@
 
 #include "ferry/executor.h"
 #include "support/gate.h"
+#include "support/system.h"
 #include "support/sanitized.h"
 
 /* Marks a function that a sanitizer's runtime looks for in the program. */
@@ -54,16 +55,7 @@ static inline ferry_executor_stats fy_stats(ferry_executor *executor) {
 
 /* How many threads the process has, as the kernel counts them; 0 where it does not tell. */
 static inline unsigned fy_thread_count(void) {
-    char line[256];
-    unsigned count = 0;
-    FILE *status = fopen("/proc/self/status", "r");
-    if (!status)
-        return 0;
-    while (fgets(line, sizeof line, status))
-        if (sscanf(line, "Threads: %u", &count) == 1)
-            break;
-    fclose(status);
-    return count;
+    return fy_system_thread_count();
 }
 
 /* ---- jobs ---- */

@@ -5,11 +5,22 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* First in main. Afterwards a program that crashes or aborts ends with a code that says so, takes the processes that it
  * has started with it, and prints what the test prints, byte for byte. */
 void fy_system_prepare(void);
 
+/* How many threads the process has, as the kernel counts them; 0 where it does not tell. */
+unsigned fy_system_thread_count(void);
+
 /* The calling thread's name as the system knows it. */
 void fy_system_thread_name(char *ret_name, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,7 @@
 #include "support/system.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 void fy_system_prepare(void) {
 }
@@ -13,4 +14,17 @@ void fy_system_prepare(void) {
 void fy_system_thread_name(char *ret_name, size_t size) {
     ret_name[0] = '\0';
     (void)pthread_getname_np(pthread_self(), ret_name, size);
+}
+
+unsigned fy_system_thread_count(void) {
+    char line[256];
+    unsigned count = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    if (!status)
+        return 0;
+    while (fgets(line, sizeof line, status))
+        if (sscanf(line, "Threads: %u", &count) == 1)
+            break;
+    fclose(status);
+    return count;
 }

@@ -5,6 +5,7 @@
 
 #include <winsock2.h>
 #include <windows.h>
+#include <tlhelp32.h>
 
 #include <fcntl.h>
 #include <io.h>
@@ -56,4 +57,14 @@ void fy_system_thread_name(char *ret_name, size_t size) {
         return;
     WideCharToMultiByte(CP_UTF8, 0, wide, -1, ret_name, (int)size, NULL, NULL);
     LocalFree(wide);
+}
+
+unsigned fy_system_thread_count(void) {
+    THREADENTRY32 thread = {.dwSize = sizeof thread};
+    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    unsigned count = 0;
+    for (BOOL is_there = Thread32First(all, &thread); is_there; is_there = Thread32Next(all, &thread))
+        count += thread.th32OwnerProcessID == GetCurrentProcessId();
+    CloseHandle(all);
+    return count;
 }
