@@ -68,6 +68,17 @@ static void run_special(ferry_loop *loop, ferry_handle *handle) {
         loop->io.run_watch(handle);
 }
 
+/* Most have no other holder; hundreds of thousands may come at once. */
+void fy_handle_drop_timer(ferry_handle *handle) {
+    handle->place = FY_HANDLE_ENDED;
+    if (FY_LIKELY(handle->refs == 1)) {
+        handle->kind = FY_HANDLE_FREE;
+        fy_loop_free_cell(handle->loop, &handle->loop->handles, handle);
+    } else {
+        handle->refs--;
+    }
+}
+
 void fy_handle_run(ferry_loop *loop, ferry_handle *handle) {
     if (handle->kind >= FY_HANDLE_THREADSAFE) {
         run_special(loop, handle);

@@ -53,6 +53,9 @@ void fy_handle_run(ferry_loop *loop, ferry_handle *handle);
 /* Takes it from the ready queue of a loop that closes. */
 void fy_handle_drop(ferry_handle *handle);
 
+/* The same for a timer that was cancelled and taken out of the heap. */
+void fy_handle_drop_timer(ferry_handle *handle);
+
 /* What the loop's floor leaves to the future's: how a done callback is run, and how a handle leaves its future. */
 typedef struct fy_done_hooks {
     ferry_status (*run)(ferry_handle *handle);

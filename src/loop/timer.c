@@ -115,7 +115,7 @@ static void purge(fy_timers *timers) {
         if (i + AHEAD < timers->count)
             FY_PREFETCH(&timers->heap[i + AHEAD].handle->cancelled);
         if (timers->heap[i].handle->cancelled)
-            fy_handle_drop(timers->heap[i].handle);
+            fy_handle_drop_timer(timers->heap[i].handle);
         else
             timers->heap[kept++] = timers->heap[i];
     }
