@@ -8,8 +8,8 @@
 
 #include "base/assert.h"
 #include "win32/iocp.h"
+#include "win32/sockets.h"
 #include "win32/status.h"
-#include "win32/winsock.h"
 
 #ifndef SIO_BASE_HANDLE
 #define SIO_BASE_HANDLE 0x48000022

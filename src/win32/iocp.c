@@ -13,8 +13,8 @@
 #include "seam/platform.h"
 #include "win32/clock.h"
 #include "win32/iocp.h"
+#include "win32/sockets.h"
 #include "win32/status.h"
-#include "win32/winsock.h"
 
 enum { PACKETS_MAX = 128, NO_WAIT_HANDLE = -1 };
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "seam/net.h"
+#include "win32/sockets.h"
 #include "win32/status.h"
-#include "win32/winsock.h"
 
 static ferry_status last_error(void) {
     return fy_socket_status();

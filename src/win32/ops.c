@@ -11,8 +11,8 @@
 
 #include "base/assert.h"
 #include "win32/iocp.h"
+#include "win32/sockets.h"
 #include "win32/status.h"
-#include "win32/winsock.h"
 
 enum { TRANSFER_MAX = 1 << 30 };
 

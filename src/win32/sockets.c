@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting Winsock, asking it for the calls that it has no names for, and converting addresses. */
-#include "win32/winsock.h"
+#include "win32/sockets.h"
 
 #include <string.h>
 

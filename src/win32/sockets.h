@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What must be had of Winsock once, and how its addresses and ours become each other. */
-#ifndef FERRY_WIN32_WINSOCK_H
-#define FERRY_WIN32_WINSOCK_H
+#ifndef FERRY_WIN32_SOCKETS_H
+#define FERRY_WIN32_SOCKETS_H
 
 #include <mswsock.h>
 
