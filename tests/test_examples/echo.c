@@ -33,15 +33,16 @@ static void text_comes_back(void) {
     CHECK_INT(count_lines(server.output, "2 connections, 18 bytes"), 1);
 }
 
+/* As long as an argument may be: Windows takes 32,767 characters for a whole command line. */
 static void long_text_comes_back_whole(void) {
-    static char text[100001];
+    static char text[30001];
     memset(text, 'x', sizeof text - 1);
     start_server("1");
     PROGRAM_RUN(&client, NULL, EXAMPLE("echo"), "send", port, text);
     CHECK_INT(client.code, 0);
     CHECK_INT(count_lines(client.output, text), 1);
     program_finish(&server);
-    CHECK_INT(count_lines(server.output, "1 connections, 100000 bytes"), 1);
+    CHECK_INT(count_lines(server.output, "1 connections, 30000 bytes"), 1);
 }
 
 static void client_without_a_server_says_so(void) {

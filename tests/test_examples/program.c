@@ -31,13 +31,13 @@ void program_forget_errors(program *self) {
 
 static void start(program *self, const char *folder, const char *const *arguments, apr_file_t *output_file) {
     apr_procattr_t *attributes;
-    apr_int32_t output_pipe = output_file ? APR_NO_PIPE : APR_FULL_BLOCK;
+    apr_int32_t output_pipe = output_file ? APR_NO_PIPE : APR_CHILD_BLOCK; /* only our end has a time limit */
     self->output[0] = '\0';
     program_forget_errors(self);
     self->output_file = output_file;
     CHECK_STATUS(apr_procattr_create(&attributes, self->pool), 0);
     CHECK_STATUS(apr_procattr_cmdtype_set(attributes, APR_PROGRAM_PATH), 0);
-    CHECK_STATUS(apr_procattr_io_set(attributes, APR_NO_PIPE, output_pipe, APR_FULL_BLOCK), 0);
+    CHECK_STATUS(apr_procattr_io_set(attributes, APR_NO_PIPE, output_pipe, APR_CHILD_BLOCK), 0);
     if (output_file)
         CHECK_STATUS(apr_procattr_child_out_set(attributes, output_file, NULL), 0);
     if (folder)
@@ -59,6 +59,17 @@ void program_start_unread(program *self, const char *folder, const char *const *
     start(self, folder, arguments, NULL);
 }
 
+/* Where C's own streams end a line with "\r\n", the "\r" is taken out. Returns the size that is left. */
+static apr_size_t unify_line_ends(char *text, apr_size_t size) {
+    apr_size_t kept = 0;
+    for (apr_size_t i = 0; i < size; i++) {
+        kept -= text[i] == '\n' && kept && text[kept - 1] == '\r';
+        text[kept++] = text[i];
+    }
+    text[kept] = '\0';
+    return kept;
+}
+
 /* Returns false at the end of its stderr. */
 static bool read_errors(program *self) {
     apr_size_t size = PROGRAM_OUTPUT_MAX - 1 - self->errors_size;
@@ -67,8 +78,7 @@ static bool read_errors(program *self) {
     if (APR_STATUS_IS_EOF(status))
         return false;
     CHECK_STATUS(status, 0);
-    self->errors_size += size;
-    self->errors[self->errors_size] = '\0';
+    self->errors_size = unify_line_ends(self->errors, self->errors_size + size);
     return true;
 }
 
@@ -81,7 +91,7 @@ static void read_output(program *self, apr_file_t *source) {
     apr_size_t size;
     apr_status_t status = apr_file_read_full(source, self->output, PROGRAM_OUTPUT_MAX, &size);
     CHECK(APR_STATUS_IS_EOF(status));
-    self->output[size] = '\0';
+    unify_line_ends(self->output, size);
 }
 
 void program_finish(program *self) {
