@@ -5,6 +5,7 @@
 #define FY_TEST_DEADLINE_S 900
 
 #include "support/jobs.h"
+#include "support/system.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #define HEAP_CAN_BE_MEASURED 0
 #endif
 
-enum { RESPAWNS = FY_SANITIZED ? 3000 : 100000 };
+enum { RESPAWNS = 100000, FEW_RESPAWNS = 3000 };
 
 /* What is allowed to differ between two looks: far less than a leak of a byte or so for each respawn; and of addresses,
  * less than a stack in a thousand, but more than an arena of malloc's. */
@@ -47,7 +48,9 @@ static long process_kb(const char *what) {
 
 static uint64_t rounds_wanted(void) {
     const char *wanted = getenv("FERRY_TEST_RESPAWNS");
-    return wanted && atoi(wanted) > 10 ? (uint64_t)atoi(wanted) : RESPAWNS;
+    if (wanted && atoi(wanted) > 10)
+        return (uint64_t)atoi(wanted);
+    return FY_SANITIZED || fy_system_threads_are_dear() ? FEW_RESPAWNS : RESPAWNS;
 }
 
 /* Runs a job, and waits until its worker has retired, so that the next one needs a new worker; again and again. Returns

@@ -3,6 +3,7 @@
 #ifndef FERRY_TESTS_SUPPORT_SYSTEM_H
 #define FERRY_TESTS_SUPPORT_SYSTEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -15,6 +16,9 @@ void fy_system_prepare(void);
 
 /* How many threads the process has, as the kernel counts them; 0 where it does not tell. */
 unsigned fy_system_thread_count(void);
+
+/* Whether a thread costs far more to start here than elsewhere, so that a test had better start fewer of them. */
+bool fy_system_threads_are_dear(void);
 
 /* The calling thread's name as the system knows it. */
 void fy_system_thread_name(char *ret_name, size_t size);

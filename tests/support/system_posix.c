@@ -16,6 +16,10 @@ void fy_system_thread_name(char *ret_name, size_t size) {
     (void)pthread_getname_np(pthread_self(), ret_name, size);
 }
 
+bool fy_system_threads_are_dear(void) {
+    return false;
+}
+
 unsigned fy_system_thread_count(void) {
     char line[256];
     unsigned count = 0;

@@ -68,3 +68,8 @@ unsigned fy_system_thread_count(void) {
     CloseHandle(all);
     return count;
 }
+
+/* Under Wine: there each start and each end of a thread is several calls to a server process. */
+bool fy_system_threads_are_dear(void) {
+    return GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != NULL;
+}
