@@ -20,6 +20,13 @@ unsigned fy_system_thread_count(void);
 /* Whether a thread costs far more to start here than elsewhere, so that a test had better start fewer of them. */
 bool fy_system_threads_are_dear(void);
 
+/* Before the start of a program that fy_system_interrupt shall reach. What goes to a console of this process may not be
+ * seen any more. */
+bool fy_system_begin_interrupts(void);
+
+/* As if Ctrl-C were pressed where the program with this id runs; this process is not interrupted. */
+bool fy_system_interrupt(long long process_id);
+
 /* The calling thread's name as the system knows it. */
 void fy_system_thread_name(char *ret_name, size_t size);
 

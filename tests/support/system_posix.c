@@ -6,6 +6,7 @@
 #include "support/system.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 
 void fy_system_prepare(void) {
@@ -31,4 +32,12 @@ unsigned fy_system_thread_count(void) {
             break;
     fclose(status);
     return count;
+}
+
+bool fy_system_begin_interrupts(void) {
+    return true;
+}
+
+bool fy_system_interrupt(long long process_id) {
+    return kill((pid_t)process_id, SIGINT) == 0;
 }

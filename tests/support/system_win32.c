@@ -73,3 +73,32 @@ unsigned fy_system_thread_count(void) {
 bool fy_system_threads_are_dear(void) {
     return GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != NULL;
 }
+
+static BOOL WINAPI is_interrupt(DWORD event) {
+    return event == CTRL_C_EVENT;
+}
+
+/* Ctrl-C reaches whatever runs on a console, so it becomes one that only this process and its children have; the
+ * standard handles stay, for they may be pipes and files. A handler is not inherited, as being deaf to Ctrl-C would be;
+ * a process that is deaf by inheritance hears again. */
+bool fy_system_begin_interrupts(void) {
+    static const DWORD names[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
+    static bool begun;
+    HANDLE handles[3];
+    if (begun)
+        return true;
+    for (int i = 0; i < 3; i++)
+        handles[i] = GetStdHandle(names[i]);
+    FreeConsole();
+    if (!AllocConsole())
+        return false;
+    for (int i = 0; i < 3; i++)
+        SetStdHandle(names[i], handles[i]);
+    begun = SetConsoleCtrlHandler(NULL, FALSE) && SetConsoleCtrlHandler(is_interrupt, TRUE);
+    return begun;
+}
+
+bool fy_system_interrupt(long long process_id) {
+    (void)process_id;
+    return GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a program as a user would and keeps what it printed: stdout at its end, stderr as it comes, so that a test can
- * wait for a line there; a line ends with "\n" on every system. It decides how long a silent program is waited for; what
- * the output means is the test's. */
+ * wait for a line there; a line ends with "\n" on every system. It decides how long a silent program is waited for;
+ * what the output means is the test's. */
 #ifndef FERRY_TESTS_TEST_EXAMPLES_PROGRAM_H
 #define FERRY_TESTS_TEST_EXAMPLES_PROGRAM_H
 
