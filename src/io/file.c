@@ -320,14 +320,15 @@ static void op_done(ferry_loop *loop, fy_op *op) {
         fy_async_op_delivered(op);
 }
 
-/* What the parent was closing when it forked does not come back in the child. */
+/* What the parent was closing when it forked does not come back in the child: it ends, and its cell may go, here. */
 static void shut_with_loop(void *cell, void *arg) {
     ferry_socket *socket = cell;
     ferry_loop *loop = arg;
-    if (socket->state == FY_SOCKET_CLOSING && is_inherited(loop))
-        withdraw_all(socket);
-    if (socket->state != FY_SOCKET_OPEN)
+    if (socket->state != FY_SOCKET_OPEN) {
+        if (socket->state == FY_SOCKET_CLOSING && is_inherited(loop))
+            withdraw_all(socket);
         return;
+    }
     if (loop->debug)
         fy_loop_report(loop, &(ferry_report){.message = "a socket was still open when its loop was closed",
                                              .origin = socket->origin});
