@@ -7,6 +7,12 @@ set(ferry_warnings -Wall -Wextra -Wshadow -Wconversion -pedantic $<$<COMPILE_LAN
 # Internal headers are named from src/ ("loop/loop.h"); the port's native.h alone is found by its own name.
 set(ferry_internal_includes "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/src/${ferry_port}")
 
+# What the library calls of the system, apart from threads; users of the static one link it, too.
+set(ferry_system_libraries)
+if(WIN32)
+    set(ferry_system_libraries ws2_32 synchronization ntdll)
+endif()
+
 include(CheckIPOSupported)
 check_ipo_supported(RESULT ferry_can_optimize_as_a_whole OUTPUT ferry_ipo_output LANGUAGES C)
 
@@ -63,9 +69,7 @@ function(ferry_library target kind)
     if(kind STREQUAL "SHARED" AND ferry_can_optimize_as_a_whole)
         set_target_properties(${target} PROPERTIES INTERPROCEDURAL_OPTIMIZATION_RELEASE ON)
     endif()
-    target_link_libraries(${target} PRIVATE ferry::apr Threads::Threads ${ferry_poller_libraries})
-    if(WIN32)
-        target_link_libraries(${target} PRIVATE ws2_32 synchronization ntdll)
-    endif()
+    target_link_libraries(${target} PRIVATE ferry::apr Threads::Threads ${ferry_poller_libraries}
+        ${ferry_system_libraries})
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
