@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the simulator lets go wrong when it is asked to: each kind of fault happens at its rate, is counted, and leaves
  * alone what it does not concern. */
-#include "backend_fixture.h"
+#include "backend_net.h"
 #include "sim/sim.h"
 
 static void open_with(backend_fixture *f, ferry_sim_options options) {
@@ -72,10 +72,73 @@ static void counts_are_short_at_their_rate(void) {
     }
 }
 
+static void connects_fail_where_somebody_listens(void) {
+    backend_fixture f;
+    open_with(&f, (ferry_sim_options){.connect_error_rate = 1000});
+    ferry_address address = attach_listener(&f, &f.a, FERRY_INET);
+    attach_stream(&f, &f.b, FERRY_INET);
+    fy_op connecting = op_connect(&f.b, &address);
+    submit(&f, &connecting);
+    CHECK(next_done(&f, CONTRACT_WITHIN_US) == &connecting);
+    CHECK(APR_STATUS_IS_ECONNREFUSED(connecting.status) || APR_STATUS_IS_ETIMEDOUT(connecting.status) ||
+          APR_STATUS_IS_ENETUNREACH(connecting.status) || APR_STATUS_IS_EHOSTUNREACH(connecting.status));
+    CHECK_INT((intmax_t)faults(&f), 1);
+    close_fixture(&f);
+}
+
+static void failed_accepts_leave_the_connection(void) {
+    backend_fixture f;
+    int failed = 0;
+    open_with(&f, (ferry_sim_options){.accept_error_rate = 800});
+    ferry_address address = attach_listener(&f, &f.a, FERRY_INET);
+    attach_stream(&f, &f.b, FERRY_INET);
+    fy_op connecting = op_connect(&f.b, &address), accepting = op_accept(&f.a, NULL);
+    perform_op(&f, &connecting, 0);
+    for (submit(&f, &accepting); next_done(&f, CONTRACT_WITHIN_US) == &accepting && accepting.status; failed++) {
+        CHECK_STATUS(accepting.status, APR_EMFILE);
+        accepting = op_accept(&f.a, NULL);
+        submit(&f, &accepting);
+    }
+    CHECK_STATUS(accepting.status, 0);
+    CHECK(failed > 0);
+    CHECK_INT((intmax_t)faults(&f), failed);
+    f.backend->net->close(f.backend, accepting.accepted);
+    close_fixture(&f);
+}
+
+static void datagrams_are_lost_at_their_rate(void) {
+    enum { SENT = 200 };
+    backend_fixture f;
+    char byte;
+    int received = 0;
+    open_with(&f, (ferry_sim_options){.datagram_loss_rate = 500});
+    (void)attach_datagrams(&f, &f.a, FERRY_INET);
+    ferry_address to = attach_datagrams(&f, &f.b, FERRY_INET);
+    for (int i = 0; i < SENT; i++) {
+        fy_op sending = op_send(&f.a, "x", 1, &to), receiving = op_receive(&f.b, &byte, 1, NULL);
+        uint64_t lost = faults(&f);
+        perform_op(&f, &sending, 0);
+        if (faults(&f) == lost) {
+            perform_op(&f, &receiving, 0);
+            received++;
+        }
+    }
+    CHECK(received > SENT / 4 && received < SENT * 3 / 4);
+    fy_op receiving = op_receive(&f.b, &byte, 1, NULL);
+    submit(&f, &receiving);
+    CHECK(!next_done(&f, CONTRACT_MOMENT_US));
+    cancel(&f, &receiving);
+    await_end(&f, &receiving, FERRY_ECANCELED);
+    close_fixture(&f);
+}
+
 static const fy_test tests[] = {
     FY_TEST(broken_reads_and_writes_reset_the_connection),
     FY_TEST(sockets_are_refused_at_their_rate),
     FY_TEST(counts_are_short_at_their_rate),
+    FY_TEST(connects_fail_where_somebody_listens),
+    FY_TEST(failed_accepts_leave_the_connection),
+    FY_TEST(datagrams_are_lost_at_their_rate),
 };
 
 FY_TEST_MAIN("sim_faults", tests)
