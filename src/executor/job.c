@@ -167,7 +167,7 @@ bool ferry_call_is_cancelled(const ferry_call *call) {
     const ferry_job *job = job_of(call);
     if (is_cancel_requested(atomic_load_explicit(&job->state, memory_order_relaxed)))
         return true;
-    return job->extra && job->extra->deadline_us && fy_clock_now() >= job->extra->deadline_us;
+    return fy_job_is_late(job);
 }
 
 ferry_status ferry_call_sleep(ferry_call *call, int64_t duration_us) {
@@ -177,8 +177,7 @@ ferry_status ferry_call_sleep(ferry_call *call, int64_t duration_us) {
         worker->sleep(worker, duration_us);
         return ferry_call_is_cancelled(call) ? FERRY_ECANCELED : 0;
     }
-    int64_t now_us = fy_clock_now();
-    int64_t deadline_us = duration_us < FERRY_FOREVER - now_us ? now_us + duration_us : FERRY_FOREVER;
+    int64_t deadline_us = fy_deadline_after(duration_us);
     int64_t limit_us = job->extra && job->extra->deadline_us ? job->extra->deadline_us : FERRY_FOREVER;
     if (ferry_call_is_cancelled(call))
         return FERRY_ECANCELED;

@@ -105,7 +105,7 @@ static inline const char *fy_job_label(const ferry_job *job) {
     return job->extra && job->extra->name ? job->extra->name : job->origin;
 }
 
-/* Its time was up before it began. */
+/* Its time is up. */
 static inline bool fy_job_is_late(const ferry_job *job) {
     return job->extra && job->extra->deadline_us && fy_clock_now() >= job->extra->deadline_us;
 }

@@ -76,13 +76,6 @@ void fy_lots_wake_all(void) {
     }
 }
 
-int64_t fy_deadline_after(int64_t timeout_us) {
-    if (timeout_us == FERRY_FOREVER)
-        return FERRY_FOREVER;
-    int64_t now_us = fy_clock_now();
-    return timeout_us < FERRY_FOREVER - now_us ? now_us + timeout_us : FERRY_FOREVER;
-}
-
 fy_lot *fy_lot_of(const ferry_job *job) {
     uintptr_t line = (uintptr_t)job >> 5;
     return &lots[(line ^ (line >> 7)) % LOTS];

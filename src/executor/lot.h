@@ -47,9 +47,6 @@ fy_mutex *fy_pools_lock(void);
 /* Wakes everybody who waits in any lot, to look again. */
 void fy_lots_wake_all(void);
 
-/* The deadline of a timeout that begins now. */
-int64_t fy_deadline_after(int64_t timeout_us);
-
 fy_lot *fy_lot_of(const ferry_job *job);
 
 /* Links the watcher if the job is not done, else returns false. Takes the lot's lock. */

@@ -343,10 +343,8 @@ ferry_status ferry_loop_run_once(ferry_loop *loop, int64_t timeout_us) {
     if (status)
         return status;
     int64_t deadline_us = 0;
-    if (timeout_us) {
-        int64_t now_us = fy_loop_now_for_deadline(loop);
-        deadline_us = timeout_us < FERRY_FOREVER - now_us ? now_us + timeout_us : FERRY_FOREVER;
-    }
+    if (timeout_us)
+        deadline_us = fy_time_after(fy_loop_now_for_deadline(loop), timeout_us);
     status = fy_loop_turn(loop, deadline_us);
     loop->stopping = false;
     fy_loop_leave(loop);

@@ -25,22 +25,8 @@ int64_t fy_clock_now(void) {
     return (int64_t)now.tv_sec * FY_US_PER_S + now.tv_nsec / FY_NS_PER_US;
 }
 
-int64_t ferry_now(void) {
-    return fy_clock_now();
-}
-
-int64_t fy_clock_left(int64_t deadline_us) {
-    if (deadline_us <= 0)
-        return 0;
-    if (deadline_us == FERRY_FOREVER)
-        return FERRY_FOREVER;
-    int64_t now_us = fy_clock_now();
-    return deadline_us > now_us ? deadline_us - now_us : 0;
-}
-
 void ferry_thread_sleep(int64_t duration_us) {
-    int64_t start_us = fy_clock_now(), left_us;
-    int64_t deadline_us = duration_us < FERRY_FOREVER - start_us ? start_us + duration_us : FERRY_FOREVER;
+    int64_t deadline_us = fy_deadline_after(duration_us), left_us;
     while ((left_us = fy_clock_left(deadline_us)) > 0) {
         struct timespec nap = fy_timespec(left_us < NAP_US_MAX ? left_us : NAP_US_MAX);
         nanosleep(&nap, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a port supplies besides a backend: clock, threads, locks, parking and what the machine offers. Chosen at link
  * time by folder (src/posix, src/win32), so that common code calls plain functions and never asks which system this is.
- * The public ferry_now and ferry_thread_sleep of ferry/base.h are the port's too.
+ * The public ferry_thread_sleep of ferry/base.h is the port's too.
  *
  * native.h is the port's as well. It defines, because their size or their speed needs it in a header: the types
  * fy_handle, fy_file_native, fy_op_native, fy_mutex, fy_cond and fy_parker, and the functions marked "inline" below. */
@@ -20,6 +20,17 @@
 /* Microseconds on the monotonic clock that every loop uses. Never goes back.
  * Thread: any, signal-safe. */
 int64_t fy_clock_now(void);
+
+/* The time so long after another one; FERRY_FOREVER if that is beyond all times. */
+static inline int64_t fy_time_after(int64_t time_us, int64_t delay_us) {
+    return delay_us < FERRY_FOREVER - time_us ? time_us + delay_us : FERRY_FOREVER;
+}
+
+/* These two follow from the clock, whatever port it is (clock.c).
+ *
+ * The deadline of a timeout that begins now; FERRY_FOREVER of that, without a look at the clock.
+ * Thread: any, signal-safe. */
+int64_t fy_deadline_after(int64_t timeout_us);
 
 /* Microseconds from now until `deadline_us`: 0 if it has passed (without a look at the clock if the deadline is not
  * positive), FERRY_FOREVER if it is that.

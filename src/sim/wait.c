@@ -102,7 +102,7 @@ typedef struct progress {
 /* Up to `until_us` as the real clock goes. */
 static progress wait_for_real(fy_sim *self, int64_t until_us) {
     int64_t start_us = fy_clock_now(), left_us = until_us - self->now_us;
-    bool is_woken = fy_park(&self->parker, left_us < FERRY_FOREVER - start_us ? start_us + left_us : FERRY_FOREVER);
+    bool is_woken = fy_park(&self->parker, fy_time_after(start_us, left_us));
     int64_t passed_us = fy_clock_now() - start_us;
     self->now_us += passed_us < left_us ? passed_us : left_us;
     return (progress){.is_over = is_woken};

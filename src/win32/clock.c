@@ -37,19 +37,6 @@ int64_t fy_clock_now(void) {
     return now.QuadPart / rate * US_PER_S + now.QuadPart % rate * US_PER_S / rate;
 }
 
-int64_t ferry_now(void) {
-    return fy_clock_now();
-}
-
-int64_t fy_clock_left(int64_t deadline_us) {
-    if (deadline_us <= 0)
-        return 0;
-    if (deadline_us == FERRY_FOREVER)
-        return FERRY_FOREVER;
-    int64_t now_us = fy_clock_now();
-    return deadline_us > now_us ? deadline_us - now_us : 0;
-}
-
 DWORD fy_timeout_ms(int64_t left_us) {
     if (left_us == FERRY_FOREVER)
         return INFINITE;
@@ -78,8 +65,7 @@ static void nap(HANDLE timer, int64_t left_us) {
 }
 
 void ferry_thread_sleep(int64_t duration_us) {
-    int64_t start_us = fy_clock_now(), left_us;
-    int64_t deadline_us = duration_us < FERRY_FOREVER - start_us ? start_us + duration_us : FERRY_FOREVER;
+    int64_t deadline_us = fy_deadline_after(duration_us), left_us;
     if (duration_us <= 0)
         return;
     HANDLE timer = fy_timer_open();

@@ -43,8 +43,8 @@ port_sources="src/posix/$poller.c"
 for name in attempt clock lease net reactor sigpipe thread; do
     port_sources="$port_sources src/posix/$name.c"
 done
-program_sources="$port_sources src/base/alloc.c src/base/status.c tests/backend_contract*.c tests/backend_posix.c
-    tests/test_backend_$poller.c
+program_sources="$port_sources src/base/alloc.c src/base/status.c src/seam/deadline.c
+    tests/backend_contract*.c tests/backend_posix.c tests/test_backend_$poller.c
     tests/support/harness.c tests/support/system_posix.c ${standin:+$standin/*.c}"
 libraries="$(pkg-config --libs apr-1 cunit) -lpthread"
 
