@@ -26,7 +26,7 @@ static inline int64_t fy_time_after(int64_t time_us, int64_t delay_us) {
     return delay_us < FERRY_FOREVER - time_us ? time_us + delay_us : FERRY_FOREVER;
 }
 
-/* These two follow from the clock, whatever port it is (clock.c).
+/* These two follow from the clock, whatever port it is (deadline.c).
  *
  * The deadline of a timeout that begins now; FERRY_FOREVER of that, without a look at the clock.
  * Thread: any, signal-safe. */

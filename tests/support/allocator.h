@@ -81,4 +81,21 @@ static inline void allocator_refuse(long number, bool the_rest) {
     atomic_store(&refuse_the_rest, the_rest);
 }
 
+/* Plays a scenario again and again, with the first request refused, the second, and so on (with those after it, too, if
+ * `the_rest`), until it makes no request that is refused; nothing may stay alive. `play` says how many of its calls
+ * have failed. */
+static inline void allocator_refuse_each(int (*play)(void), bool the_rest, long requests_at_least) {
+    int failed;
+    long number = 0;
+    allocator_install();
+    do {
+        allocator_refuse(++number, the_rest);
+        failed = play();
+        CHECK_INT(atomic_load(&live_blocks), 0);
+    } while (atomic_load(&refusals));
+    allocator_refuse(0, false);
+    CHECK_INT(failed, 0);
+    CHECK(number > requests_at_least);
+}
+
 #endif

@@ -14,7 +14,7 @@
 
 #define WORK "work_example_digest"
 
-enum { MANY = 600, BLOCKING = 1500, LARGE = 20 * 1024 * 1024 };
+enum { MANY = 600, BLOCKING = 1500 };
 
 static program digest;
 
@@ -44,11 +44,8 @@ static void names_and_sizes_of_all_kinds_are_hashed(void) {
         "tree/ leading space", "tree/.hidden", "tree/A", "tree/a b/c  d", "tree/a b/empty", "tree/aa",
         "tree/deep/1/2/3/4/5/6/7/8/bottom", "tree/large", "tree/one chunk", "tree/\xc3\xa4/\xe2\x82\xac.txt", NULL};
     apr_pool_t *pool = tree_begin(WORK);
-    for (size_t i = 0; list[i]; i++) {
-        size_t size = strstr(list[i], "large") ? LARGE : strstr(list[i], "chunk") ? 65536 : 10 * i;
-        tree_file(pool, list[i], strstr(list[i], "empty") ? 0 : size);
-    }
-    CHECK_STATUS(apr_dir_make(WORK "/tree/no files", APR_FPROT_OS_DEFAULT, pool), 0);
+    tree_of_all_sizes(pool, list);
+    CHECK_STATUS(apr_dir_make(tree_path(pool, "tree/no files"), APR_FPROT_OS_DEFAULT, pool), 0);
     PROGRAM_RUN(&digest, WORK, EXAMPLE("digest"), "tree");
     CHECK_INT(digest.code, 0);
     check_sums(pool, list);
@@ -61,7 +58,7 @@ static void output_is_in_walk_order_whatever_the_number_of_workers(void) {
     static const char *const workers[] = {"1", "2", "7"};
     const char *list[1 + MANY + 1] = {"tree/0 large"};
     apr_pool_t *pool = tree_begin(WORK);
-    tree_file(pool, list[0], LARGE);
+    tree_file(pool, list[0], TREE_LARGE);
     tree_files(pool, "tree/many", MANY, list + 1);
     for (size_t i = 0; i < sizeof workers / sizeof workers[0]; i++) {
         PROGRAM_RUN(&digest, WORK, EXAMPLE("digest"), "--workers", workers[i], "tree/");

@@ -13,8 +13,6 @@
 
 #define WORK "work_example_digest_posix"
 
-enum { LARGE = 20 * 1024 * 1024 };
-
 static program digest, sha1sum, tool;
 
 /* What sha1sum prints for `list`, which ends with NULL. */
@@ -42,11 +40,8 @@ static void odd_names_and_sizes_equal_sha1sum(void) {
         "tree/a\\backslash", "tree/aa", "tree/deep/1/2/3/4/5/6/7/8/bottom", "tree/large", "tree/one chunk",
         "tree/z\\both\n", "tree/\xc3\xa4/\xe2\x82\xac.txt", NULL};
     apr_pool_t *pool = tree_begin(WORK);
-    for (size_t i = 0; list[i]; i++) {
-        size_t size = strstr(list[i], "large") ? LARGE : strstr(list[i], "chunk") ? 65536 : 10 * i;
-        tree_file(pool, list[i], strstr(list[i], "empty") ? 0 : size);
-    }
-    CHECK_STATUS(apr_dir_make(WORK "/tree/no files", APR_FPROT_OS_DEFAULT, pool), 0);
+    tree_of_all_sizes(pool, list);
+    CHECK_STATUS(apr_dir_make(tree_path(pool, "tree/no files"), APR_FPROT_OS_DEFAULT, pool), 0);
     PROGRAM_RUN(&digest, WORK, EXAMPLE("digest"), "tree");
     CHECK_INT(digest.code, 0);
     check_equals_sha1sum(pool, list);
@@ -58,7 +53,7 @@ static void odd_names_and_sizes_equal_sha1sum(void) {
 static void own_sums_equal_sha1sum(void) {
     const char *list[130 + 2] = {"large"};
     apr_pool_t *pool = tree_begin(WORK);
-    tree_file(pool, list[0], LARGE);
+    tree_file(pool, list[0], TREE_LARGE);
     for (int i = 1; i <= 130; i++) {
         list[i] = apr_psprintf(pool, "%03d", i);
         tree_file(pool, list[i], (size_t)i - 1);

@@ -78,6 +78,13 @@ void tree_file(apr_pool_t *pool, const char *path, size_t size) {
     free(bytes);
 }
 
+void tree_of_all_sizes(apr_pool_t *pool, const char *const *list) {
+    for (size_t i = 0; list[i]; i++) {
+        size_t size = strstr(list[i], "large") ? TREE_LARGE : strstr(list[i], "chunk") ? 65536 : 10 * i;
+        tree_file(pool, list[i], strstr(list[i], "empty") ? 0 : size);
+    }
+}
+
 void tree_files(apr_pool_t *pool, const char *folder, int count, const char **list) {
     for (int i = 0; i < count; i++) {
         list[i] = apr_psprintf(pool, "%s/%04d", folder, i);

@@ -19,6 +19,12 @@ const char *tree_path(apr_pool_t *pool, const char *path);
 /* Makes a file and the folders it is in. The content depends on path and size, so that no two files are equal. */
 void tree_file(apr_pool_t *pool, const char *path, size_t size);
 
+/* A size that is many times that of what digest reads at once. */
+enum { TREE_LARGE = 20 * 1024 * 1024 };
+
+/* Makes the files of `list`, which ends with NULL: those named so are large, of one chunk or empty, others small. */
+void tree_of_all_sizes(apr_pool_t *pool, const char *const *list);
+
 /* Makes files named by four digits, a few KiB each at most, and lists them. */
 void tree_files(apr_pool_t *pool, const char *folder, int count, const char **list);
 
