@@ -155,20 +155,31 @@ static bool poll_continue(fy_iocp *self, fy_op *op) {
 
 /* ---- connections ---- */
 
+/* The peer has gone while its connection waited to be accepted. */
+static bool is_peers_end(DWORD error) {
+    return error == WSAECONNRESET || error == WSAECONNABORTED || error == WSAENOTCONN
+           || error == ERROR_NETNAME_DELETED;
+}
+
+/* Goes on to the next connection if the one that waited has gone. */
 static bool accept_begin(fy_iocp *self, fy_op *op) {
-    SOCKET made;
-    DWORD count = 0;
-    ferry_status status = fy_socket_open(op->file->native.family, SOCK_STREAM, &made);
-    if (status)
-        return fy_op_end(op, status, 0);
-    op->native.overlapped = (OVERLAPPED){0};
-    op->native.accept.socket = made;
-    BOOL has_succeeded = fy_accept_ex(socket_of(op), made, op->native.accept.addresses, 0, FY_ACCEPT_ADDRESS_SIZE,
-                                      FY_ACCEPT_ADDRESS_SIZE, &count, &op->native.overlapped);
-    DWORD error = (DWORD)WSAGetLastError();
-    if (!has_succeeded && error != ERROR_IO_PENDING)
+    for (;;) {
+        SOCKET made;
+        DWORD count = 0;
+        ferry_status status = fy_socket_open(op->file->native.family, SOCK_STREAM, &made);
+        if (status)
+            return fy_op_end(op, status, 0);
+        op->native.overlapped = (OVERLAPPED){0};
+        op->native.accept.socket = made;
+        BOOL has_succeeded = fy_accept_ex(socket_of(op), made, op->native.accept.addresses, 0, FY_ACCEPT_ADDRESS_SIZE,
+                                          FY_ACCEPT_ADDRESS_SIZE, &count, &op->native.overlapped);
+        DWORD error = has_succeeded ? 0 : (DWORD)WSAGetLastError();
+        if (has_succeeded || error == ERROR_IO_PENDING)
+            return fy_iocp_started(self, op, has_succeeded, error, count);
         closesocket(made);
-    return fy_iocp_started(self, op, has_succeeded, error, count);
+        if (!is_peers_end(error))
+            return fy_op_fail(op, error);
+    }
 }
 
 static void note_peer(fy_op *op) {
@@ -177,12 +188,6 @@ static void note_peer(fy_op *op) {
     fy_accept_ex_addresses(op->native.accept.addresses, 0, FY_ACCEPT_ADDRESS_SIZE, FY_ACCEPT_ADDRESS_SIZE, &local,
                            &local_size, &peer, &peer_size);
     *op->address = fy_sockaddr_to_address(peer);
-}
-
-/* The peer has gone while its connection waited to be accepted. */
-static bool is_peers_end(DWORD error) {
-    return error == WSAECONNRESET || error == WSAECONNABORTED || error == WSAENOTCONN
-           || error == ERROR_NETNAME_DELETED;
 }
 
 static bool accept_continue(fy_iocp *self, fy_op *op) {
