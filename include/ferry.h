@@ -10,6 +10,7 @@
 #include "ferry/io.h"
 #include "ferry/job.h"
 #include "ferry/executor.h"
+#include "ferry/task.h"
 #include "ferry/sim.h"
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <apr_errno.h>
 
-enum { FIRST = FERRY_ECANCELED, LAST = FERRY_ETRUNCATED };
+enum { FIRST = FERRY_ECANCELED, LAST = FERRY_EAWAITED_CANCELED };
 
 static void every_own_status_has_its_own_sentence(void) {
     char sentence[128], other[128];

@@ -65,7 +65,9 @@ enum {
     FERRY_EEXHAUSTED = 121013,     /* the iteration has ended */
     FERRY_ENOTHREAD = 121014,      /* the system refused a thread, and no worker exists to take the job */
     FERRY_ENOTSUP = 121015,        /* not on this platform, or not by this kind of executor */
-    FERRY_ETRUNCATED = 121016      /* a datagram was longer than the buffer, and is gone */
+    FERRY_ETRUNCATED = 121016,     /* a datagram was longer than the buffer, and is gone */
+    FERRY_ENOTASK = 121017,        /* only a task can wait here, and none is calling */
+    FERRY_EAWAITED_CANCELED = 121018 /* what was waited for was cancelled; the wait was not */
 };
 
 /* What a status means, in words. Writes at most `size` bytes into `buffer`, always terminated, and returns it.

@@ -27,6 +27,8 @@ static const char *const sentences[] = {
     [FERRY_ENOTHREAD - FIRST] = "The system refused a thread and no worker exists to take the job",
     [FERRY_ENOTSUP - FIRST] = "Not supported on this platform or by this kind of executor",
     [FERRY_ETRUNCATED - FIRST] = "The datagram was longer than the buffer and is gone",
+    [FERRY_ENOTASK - FIRST] = "Only a task can wait here, and none is calling",
+    [FERRY_EAWAITED_CANCELED - FIRST] = "What was waited for was cancelled; the wait itself was not",
 };
 
 static const char *own_sentence(ferry_status status) {

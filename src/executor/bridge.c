@@ -110,7 +110,7 @@ static void free_async(ferry_future *future) {
     fy_loop_free_cell(future->loop, &future->loop->jobs, self);
 }
 
-static const fy_future_class async_class = {cancel_async, free_async};
+static const fy_future_class async_class = {.cancel = cancel_async, .free = free_async};
 
 /* A job that is out when its loop has closed goes on, but its future will not end any more. */
 static void forget_job(void *cell, void *arg) {
@@ -163,7 +163,7 @@ static ferry_status create_async(ferry_loop *loop, const char *origin, ferry_exe
 
 static void undo_create(ferry_loop *loop, fy_async_job *self) {
     loop->jobs_out--;
-    fy_job_fini_refused(&self->job);
+    fy_job_fini_options(&self->job);
     self->future.state = FY_FUTURE_FREE;
     fy_slab_free(&loop->jobs, self);
 }

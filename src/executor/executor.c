@@ -60,7 +60,7 @@ ferry_status ferry_executor_submit_with_from(const char *origin, ferry_executor 
     if (status) {
         if (ret_job)
             *ret_job = NULL;
-        fy_job_fini_refused(job);
+        fy_job_fini_options(job);
         job->extra = NULL;
         ferry_job_unref(job);
         ferry_job_unref(job);

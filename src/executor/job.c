@@ -51,7 +51,7 @@ ferry_status fy_job_add_options(ferry_job *job, const ferry_job_options *options
     return is_simple ? 0 : create_extra(job, options);
 }
 
-void fy_job_fini_refused(ferry_job *job) {
+void fy_job_fini_options(ferry_job *job) {
     fy_free(job->extra);
 }
 
@@ -118,6 +118,10 @@ static void settle(fy_outcome *outcome, ferry_status status) {
     }
 }
 
+void fy_job_settle(ferry_job *job, ferry_status status) {
+    settle(fy_job_outcome(job), status);
+}
+
 ferry_call *ferry_job_call(ferry_job *job) {
     return (ferry_call *)job;
 }
@@ -172,6 +176,8 @@ bool ferry_call_is_cancelled(const ferry_call *call) {
 
 ferry_status ferry_call_sleep(ferry_call *call, int64_t duration_us) {
     ferry_job *job = job_of(call);
+    if (atomic_load_explicit(&job->state, memory_order_relaxed) & FY_JOB_TASK)
+        return fy_job_as_async(job)->future.loop->tasks.hooks->call_sleep(job->origin, duration_us);
     fy_worker_view *worker = fy_frame_worker_view();
     if (worker && worker->sleep) {
         worker->sleep(worker, duration_us);

@@ -14,7 +14,8 @@
  *
  * Flags beside them: CANCEL_REQUESTED, set by any thread while RUNNING; WATCHED, set under the lot's lock by whoever
  * wants to be told: whoever then changes the state looks after the watchers under that lock (lot.h). FINISHING, set by
- * the one call of ferry_job_finish that may go on. ASYNC never changes. */
+ * the one call of ferry_job_finish that may go on. ASYNC never changes, nor does TASK: the job is only the call that a
+ * task's function is given, and the loop's thread alone touches it. */
 #ifndef FERRY_EXECUTOR_JOB_H
 #define FERRY_EXECUTOR_JOB_H
 
@@ -34,7 +35,8 @@ enum {
     FY_JOB_CANCEL_REQUESTED = 8,
     FY_JOB_WATCHED = 16,
     FY_JOB_ASYNC = 32,
-    FY_JOB_FINISHING = 64
+    FY_JOB_FINISHING = 64,
+    FY_JOB_TASK = 128
 };
 
 typedef struct fy_watcher fy_watcher;
@@ -134,8 +136,9 @@ static inline void fy_job_init(ferry_job *job, const char *origin, ferry_executo
  * Returns: 0, APR_ENOMEM. */
 ferry_status fy_job_add_options(ferry_job *job, const ferry_job_options *options);
 
-/* Gives back what that took, without calling the argument's destructor: the submission was refused. */
-void fy_job_fini_refused(ferry_job *job);
+/* Gives back what that took, without calling the argument's destructor: the submission was refused, or it was
+ * called. */
+void fy_job_fini_options(ferry_job *job);
 
 /* A plain job with two references: the caller's and the executor's. Returns: 0, APR_ENOMEM. */
 ferry_status fy_job_create_plain(const char *origin, ferry_executor *executor, const ferry_job_options *options,
@@ -162,6 +165,15 @@ void fy_job_finish_claimed(ferry_job *job, ferry_status status);
 
 /* Both in one; returns whether it succeeded. A plain job is not unref'ed. */
 bool fy_job_run_claimed(ferry_job *job);
+
+/* A task's call: what ferry_call_is_cancelled tells. */
+static inline void fy_job_show_cancelled(ferry_job *job, bool is_cancelled) {
+    uint32_t state = FY_JOB_RUNNING | FY_JOB_TASK | (is_cancelled ? FY_JOB_CANCEL_REQUESTED : 0);
+    atomic_store_explicit(&job->state, state, memory_order_relaxed);
+}
+
+/* Makes the outcome agree with the status that the function returned. */
+void fy_job_settle(ferry_job *job, ferry_status status);
 
 /* Calls the argument's destructor if there is one that was not called yet. */
 void fy_job_release_arg(ferry_job *job);

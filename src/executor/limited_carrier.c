@@ -109,7 +109,7 @@ static ferry_status create_carrier(fy_limited *view, const char *origin, fy_carr
 }
 
 static void refuse_carrier(fy_limited *view, ferry_job *job) {
-    fy_job_fini_refused(job);
+    fy_job_fini_options(job);
     job->extra = NULL;
     ferry_job_unref(job);
     ferry_job_unref(job);

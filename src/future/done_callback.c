@@ -65,6 +65,14 @@ void fy_done_callback_add(ferry_handle *handle) {
     }
 }
 
+void fy_done_callback_add_task(ferry_handle *handle, ferry_future *future) {
+    future->loop->done_hooks = &hooks;
+    handle->future = future;
+    handle->cancelled = false;
+    handle->refs++;
+    link_last(future, handle);
+}
+
 ferry_status ferry_future_add_done_callback_from(const char *origin, ferry_future *future,
                                                  ferry_done_callback *callback, void *arg, ferry_handle **ret_handle) {
     if (!future || !callback)

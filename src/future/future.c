@@ -23,11 +23,23 @@ static const fy_future_class *const classes[FY_FUTURE_JOB] = {
     [FY_FUTURE_WAIT] = &fy_wait_class,
 };
 
-/* A job's and an op's are the business of higher floors. */
+/* A job's, an op's and a task's are the business of higher floors. */
 static const fy_future_class *class_of(const ferry_future *future) {
-    if (future->kind < FY_FUTURE_JOB)
+    switch (future->kind) {
+    case FY_FUTURE_JOB:
+        return future->loop->executors.future_class;
+    case FY_FUTURE_OP:
+        return future->loop->io.future_class;
+    case FY_FUTURE_TASK:
+        return future->loop->tasks.future_class;
+    default:
         return classes[future->kind];
-    return future->kind == FY_FUTURE_JOB ? future->loop->executors.future_class : future->loop->io.future_class;
+    }
+}
+
+ferry_future *fy_future_member(const ferry_future *future, size_t index) {
+    const fy_future_class *future_class = class_of(future);
+    return future_class->member ? future_class->member(future, index) : NULL;
 }
 
 /* ---- life ---- */

@@ -19,7 +19,8 @@
 enum { FY_FUTURE_FREE, FY_FUTURE_PENDING, FY_FUTURE_DONE, FY_FUTURE_CANCELLED, FY_FUTURE_TIMED_OUT };
 
 /* PLAIN: made by the user. The others are parts of larger things that resolve them. */
-enum { FY_FUTURE_PLAIN, FY_FUTURE_INNER, FY_FUTURE_GATHER, FY_FUTURE_WAIT, FY_FUTURE_JOB, FY_FUTURE_OP };
+enum { FY_FUTURE_PLAIN, FY_FUTURE_INNER, FY_FUTURE_GATHER, FY_FUTURE_WAIT, FY_FUTURE_JOB, FY_FUTURE_OP,
+       FY_FUTURE_TASK };
 
 struct ferry_future {
     fy_outcome outcome;
@@ -42,6 +43,8 @@ struct ferry_future {
 typedef struct fy_future_class {
     /* Cancels a pending one; NULL: it is simply cancelled. Returns: as ferry_future_cancel. */
     bool (*cancel)(ferry_future *future, const char *message);
+    /* The index-th of the futures that it is made of, or NULL. NULL: it is made of none. */
+    ferry_future *(*member)(const ferry_future *future, size_t index);
     /* The last reference is gone: frees everything but outcome and callbacks, which are free already. */
     void (*free)(ferry_future *future);
 } fy_future_class;
@@ -71,6 +74,9 @@ void fy_future_forget_callbacks(ferry_future *future);
 /* Ends the pending future of a job whose time is up. */
 void fy_future_finish_timed_out(ferry_future *future);
 
+/* The index-th of the futures that it is made of, or NULL. */
+ferry_future *fy_future_member(const ferry_future *future, size_t index);
+
 /* The status of the outcome, without counting as a look at it. */
 ferry_status fy_future_peek(const ferry_future *future);
 
@@ -82,5 +88,8 @@ const char *fy_future_peek_message(const ferry_future *future);
 ferry_handle *fy_done_callback_create(const char *origin, ferry_future *future, ferry_done_callback *callback,
                                       void *arg);
 void fy_done_callback_add(ferry_handle *handle);
+
+/* Has a task's handle, which is queued nowhere, queued when the future, which is pending, is done. */
+void fy_done_callback_add_task(ferry_handle *handle, ferry_future *future);
 
 #endif

@@ -107,7 +107,12 @@ static bool cancel_gather(ferry_future *future, const char *message) {
     return true;
 }
 
-const fy_future_class fy_gather_class = {.cancel = cancel_gather, .free = free_gather};
+static ferry_future *child_of(const ferry_future *future, size_t index) {
+    const gather *self = (const gather *)(const void *)future;
+    return index < self->count ? self->children[index] : NULL;
+}
+
+const fy_future_class fy_gather_class = {.cancel = cancel_gather, .member = child_of, .free = free_gather};
 
 /* ---- its beginning ---- */
 
@@ -200,8 +205,5 @@ ferry_status ferry_gather_from(const char *origin, ferry_loop *loop, ferry_futur
 /* ---- looking ---- */
 
 ferry_future *ferry_gather_child(ferry_future *gathered, size_t index) {
-    if (!gathered || gathered->kind != FY_FUTURE_GATHER)
-        return NULL;
-    const gather *self = from_future(gathered);
-    return index < self->count ? self->children[index] : NULL;
+    return gathered && gathered->kind == FY_FUTURE_GATHER ? child_of(gathered, index) : NULL;
 }

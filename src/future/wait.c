@@ -61,7 +61,12 @@ static void free_wait(ferry_future *future) {
     fy_loop_release(loop);
 }
 
-const fy_future_class fy_wait_class = {.cancel = cancel_wait, .free = free_wait};
+static ferry_future *member_of(const ferry_future *future, size_t index) {
+    const waiting *self = (const waiting *)(const void *)future;
+    return index < self->count ? self->members[index].future : NULL;
+}
+
+const fy_future_class fy_wait_class = {.cancel = cancel_wait, .member = member_of, .free = free_wait};
 
 /* A cancelled member is not an exception, and to ask whether it failed is no look at its error. */
 static bool is_exception(const ferry_future *member) {

@@ -310,7 +310,7 @@ static bool cancel_op(ferry_future *future, const char *message) {
 
 /* ---- the loop's side ---- */
 
-static const fy_future_class op_class = {cancel_op, free_cell};
+static const fy_future_class op_class = {.cancel = cancel_op, .free = free_cell};
 
 static void op_done(ferry_loop *loop, fy_op *op) {
     (void)loop;

@@ -55,7 +55,7 @@ void ferry_handle_unref(ferry_handle *handle) {
 void fy_handle_drop(ferry_handle *handle) {
     if (handle->kind == FY_HANDLE_THREADSAFE)
         fy_threadsafe_drop(handle);
-    else if (handle->kind == FY_HANDLE_DONE)
+    else if (handle->kind == FY_HANDLE_DONE || (handle->kind == FY_HANDLE_TASK && handle->future))
         handle->loop->done_hooks->drop(handle);
     handle->place = FY_HANDLE_ENDED;
     ferry_handle_unref(handle);
@@ -64,8 +64,10 @@ void fy_handle_drop(ferry_handle *handle) {
 static void run_special(ferry_loop *loop, ferry_handle *handle) {
     if (handle->kind == FY_HANDLE_THREADSAFE)
         fy_threadsafe_run(loop, handle);
-    else
+    else if (handle->kind == FY_HANDLE_WATCH)
         loop->io.run_watch(handle);
+    else
+        loop->tasks.hooks->wake(handle);
 }
 
 /* Most have no other holder; hundreds of thousands may come at once. */

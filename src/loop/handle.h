@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is behind a ferry_handle. There are five kinds; each lies in at most one place at a time, and that place owns
+/* What is behind a ferry_handle. There are six kinds; each lies in at most one place at a time, and that place owns
  * one reference:
  *
  *   FY_HANDLE_SOON        the ready queue
@@ -7,13 +7,15 @@
  *   FY_HANDLE_DONE        the callback list of its future, then the ready queue (which then holds the future too)
  *   FY_HANDLE_THREADSAFE  the inbox, then the ready queue; the only kind that other threads touch
  *                         (loop/threadsafe.c)
- *   FY_HANDLE_WATCH       its reader or writer (src/io/watch.c), and now and then the ready queue, again and again */
+ *   FY_HANDLE_WATCH       its reader or writer (src/io/watch.c), and now and then the ready queue, again and again
+ *   FY_HANDLE_TASK        its task (src/task/task.h), for ever; while the task waits, as SOON or as DONE */
 #ifndef FERRY_LOOP_HANDLE_H
 #define FERRY_LOOP_HANDLE_H
 
 #include "ferry/loop.h"
 
-enum { FY_HANDLE_FREE, FY_HANDLE_SOON, FY_HANDLE_TIMER, FY_HANDLE_DONE, FY_HANDLE_THREADSAFE, FY_HANDLE_WATCH };
+enum { FY_HANDLE_FREE, FY_HANDLE_SOON, FY_HANDLE_TIMER, FY_HANDLE_DONE, FY_HANDLE_THREADSAFE, FY_HANDLE_WATCH,
+       FY_HANDLE_TASK };
 
 /* WAITING: in a heap or a callback list; QUEUED: in the inbox or the ready queue, or running; ENDED: has run, or never
  * will. */
@@ -33,7 +35,7 @@ struct ferry_handle {
     const char *origin;
     ferry_loop *loop;
     union {
-        ferry_future *future; /* DONE */
+        ferry_future *future; /* DONE; TASK: or NULL */
         uint64_t sequence;    /* TIMER: the order of equal deadlines */
         void *watch;          /* WATCH: the reader or writer; NULL once it was removed */
     };

@@ -122,6 +122,7 @@ void fy_loop_release(ferry_loop *loop) {
     fy_slab_fini(&loop->handles);
     fy_slab_fini(&loop->futures);
     fy_slab_fini(&loop->jobs);
+    fy_slab_fini(&loop->tasks.cells);
     fy_slab_fini(&loop->io.sockets);
     fy_slab_fini(&loop->io.ops);
     fy_slab_fini(&loop->io.addresses);
@@ -143,7 +144,7 @@ void ferry_loop_unref(ferry_loop *loop) {
 
 static bool has_cells(const ferry_loop *loop) {
     return loop->handles.live || loop->futures.live || loop->jobs.live > loop->jobs_abandoned ||
-           loop->io.sockets.live || loop->io.ops.live;
+           loop->tasks.cells.live || loop->io.sockets.live || loop->io.ops.live;
 }
 
 void fy_loop_cell_gone(ferry_loop *loop) {
@@ -263,6 +264,8 @@ ferry_status ferry_loop_close(ferry_loop *loop) {
     ferry_status status = may_close(loop);
     if (status)
         return status;
+    if (loop->tasks.state)
+        loop->tasks.hooks->close(loop);
     atomic_store_explicit(&loop->closed, true, memory_order_relaxed);
     part_from_others(loop);
     fy_signals_close(loop);
@@ -275,6 +278,8 @@ ferry_status ferry_loop_close(ferry_loop *loop) {
     fy_timers_fini(&loop->timers);
     drop_ready(loop);
     fy_ready_fini(&loop->ready);
+    if (loop->tasks.state)
+        loop->tasks.hooks->abandon(loop);
     run_close_hooks(loop);
     loop->backend_class->close(loop->backend);
     if (has_cells(loop)) {

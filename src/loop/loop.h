@@ -58,6 +58,22 @@ typedef struct fy_loop_io {
     void (*close)(ferry_loop *loop);          /* the loop is closing: take everything back from the kernel */
 } fy_loop_io;
 
+/* What the tasks' floor does at moments of the loop's. */
+typedef struct fy_task_hooks {
+    void (*wake)(ferry_handle *handle); /* a task's turn has come */
+    void (*leave)(ferry_loop *loop);   /* the thread that ran the loop leaves it */
+    void (*close)(ferry_loop *loop);   /* the loop will be closed: it can still make turns */
+    void (*abandon)(ferry_loop *loop); /* nothing runs on it any more */
+    ferry_status (*call_sleep)(const char *origin, int64_t duration_us); /* ferry_call_sleep of a task's call */
+} fy_task_hooks;
+
+typedef struct fy_loop_tasks {
+    void *state;                  /* NULL until there was one; then all of these are set */
+    const fy_task_hooks *hooks;
+    const void *future_class;
+    fy_slab cells;
+} fy_loop_tasks;
+
 struct ferry_loop {
     /* what other threads look at, and hardly anyone writes */
     const fy_backend_class *backend_class;
@@ -101,6 +117,7 @@ struct ferry_loop {
     fy_loop_executors executors;
     const fy_done_hooks *done_hooks;
     fy_loop_io io;
+    fy_loop_tasks tasks;
     fy_loop_signals *signals; /* NULL until a handler is added */
 
     fy_slab handles;        /* of 64 bytes */

@@ -298,6 +298,8 @@ ferry_status fy_loop_enter(ferry_loop *loop) {
 }
 
 void fy_loop_leave(ferry_loop *loop) {
+    if (loop->tasks.state)
+        loop->tasks.hooks->leave(loop);
     fy_loop_set_thread(loop, 0);
     running = NULL;
 }

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tasks: functions that run on a stack of their own on the loop's thread and may wait in the middle (`asyncio.Task`).
+ *
+ * A task is a future: whatever takes a future takes it, and it ends as its function does. Where it waits (ferry_await
+ * and everything that blocks the calling task) the loop goes on with others. Cancelling is a request: counted,
+ * delivered once, at the next wait that suspends, as FERRY_ECANCELED; the function cleans up, waiting if it must, and
+ * returns that status; or it does not, and goes on. */
+#ifndef FERRY_TASK_H
+#define FERRY_TASK_H
+
+#include "ferry/executor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef ferry_future ferry_task;
+
+/* ---- making ---- */
+
+typedef struct ferry_task_options {
+    size_t size;             /* of this struct; FERRY_TASK_OPTIONS sets it */
+    ferry_function *function;
+    void *arg;
+    size_t arg_size;         /* not 0: that many bytes at arg are copied into the task, aligned for any type */
+    ferry_free *arg_free;    /* called once with the argument (the copy, if one was made) when the task ends, however */
+    const char *name;        /* copied; NULL: "Task-" and a number */
+    size_t stack_size;       /* bytes; 0: the loop's; see ferry_loop_set_task_stack_size */
+    bool eager;              /* the first step is made at once, inside the call, if the loop runs */
+} ferry_task_options;
+
+#define FERRY_TASK_OPTIONS .size = sizeof(ferry_task_options)
+
+/* Thread: any. */
+FERRY_API void ferry_task_options_init(ferry_task_options *options);
+
+/* Makes a task that begins in the next turn (`asyncio.create_task`). `loop` NULL: the running one. What the function
+ * returns is the task's outcome: 0, an error, or FERRY_ECANCELED: then it ends cancelled.
+ *
+ * Owns:    *ret_task is one reference (ret_task may be NULL: nobody asks). The loop holds the task until it has ended.
+ *          A task that is refused leaves the argument the caller's.
+ * Returns: 0, APR_EINVAL (also: no loop is given and none runs), APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD,
+ *          FERRY_EFORKED. A stack for which there is no memory when it begins is its outcome, APR_ENOMEM.
+ * Thread:  loop. */
+#define ferry_task_create(loop, function, arg, ret_task) \
+    ferry_task_create_from(FERRY_HERE, loop, function, arg, ret_task)
+FERRY_API ferry_status ferry_task_create_from(const char *origin, ferry_loop *loop_or_null, ferry_function *function,
+                                              void *arg, ferry_task **ret_task);
+#define ferry_task_create_with(...) ferry_task_create_with_from(FERRY_HERE, __VA_ARGS__)
+FERRY_API ferry_status ferry_task_create_with_from(const char *origin, ferry_loop *loop_or_null,
+                                                   const ferry_task_options *options, ferry_task **ret_task);
+
+/* How large the stacks of tasks made from now on are: address space; memory is taken as it is touched. At first 256
+ * KiB.
+ *
+ * Units:   bytes.
+ * Returns: 0, APR_EINVAL (less than 16 KiB, or absurd), FERRY_ECLOSED, FERRY_EWRONGTHREAD.
+ * Thread:  loop. */
+FERRY_API ferry_status ferry_loop_set_task_stack_size(ferry_loop *loop, size_t stack_size);
+
+/* ---- looking ---- */
+
+/* Whether the future is a task. Thread: loop. */
+FERRY_API bool ferry_future_is_task(const ferry_future *future);
+
+/* The name (borrowed until the next set_name); NULL if it is no task (`get_name`). Thread: loop. */
+FERRY_API const char *ferry_task_name(ferry_task *task);
+
+/* Copies the name. Returns: 0, APR_EINVAL (no task, no name), APR_ENOMEM, FERRY_EWRONGTHREAD. Thread: loop. */
+FERRY_API ferry_status ferry_task_set_name(ferry_task *task, const char *name);
+
+/* The task whose function makes this call, or NULL (`asyncio.current_task`). Borrowed. Thread: any. */
+FERRY_API ferry_task *ferry_current_task(void);
+
+/* The loop's tasks that have not ended, oldest first (`asyncio.all_tasks`): writes at most `size` of them (borrowed)
+ * and returns how many there are. Thread: loop. */
+FERRY_API size_t ferry_all_tasks(const ferry_loop *loop, ferry_task **tasks, size_t size);
+
+/* Writes the loop's tasks as a tree of who waits for whom, with names, origins and where each waits
+ * (`asyncio.print_call_graph`); in debug mode also how deep the stacks of tasks that have ended were, by origin.
+ * `file` is a FILE * of <stdio.h>; NULL: stderr.
+ *
+ * Returns: 0, APR_EINVAL, FERRY_ECLOSED, FERRY_EWRONGTHREAD.
+ * Thread:  loop. */
+FERRY_API ferry_status ferry_loop_dump(ferry_loop *loop, void *file);
+
+/* ---- cancelling ---- */
+
+/* A task is cancelled as any future, by ferry_future_cancel: true says that the request was accepted, not that it has
+ * ended. Each request counts; a task may undo them.
+ *
+ * How many requests have not been undone (`cancelling`); 0 if it is no task. Thread: loop. */
+FERRY_API size_t ferry_task_cancelling(const ferry_task *task);
+
+/* Undoes one request and returns how many are left (`uncancel`). With none left, one that was not delivered yet never
+ * will be. Thread: loop. */
+FERRY_API size_t ferry_task_uncancel(ferry_task *task);
+
+/* ---- waiting: these block the calling task, and nobody else ---- */
+
+/* Waits until the future is done, and says only how the waiting went; the outcome is the future's to tell. Cancelling
+ * the waiting task cancels the future (see ferry_shield for one that is not to be); if that then ends otherwise than
+ * cancelled, the wait is no longer cancelled, either. A future that is done already is no wait.
+ *
+ * Owns:    the future stays yours.
+ * Returns: 0 once it is done, FERRY_ECANCELED (this task was cancelled), FERRY_ENOTASK (no task is calling),
+ *          APR_EINVAL, FERRY_EWRONGLOOP, FERRY_EDEADLK (it waits for this task).
+ * Thread:  loop, in a task. */
+#define ferry_await(...) ferry_await_from(FERRY_HERE, __VA_ARGS__)
+FERRY_API ferry_status ferry_await_from(const char *origin, ferry_future *future);
+
+/* FERRY_AWAIT(future, &value): waits, then takes the value, and returns both in one status: FERRY_ECANCELED only if
+ * this task was cancelled, FERRY_EAWAITED_CANCELED if the future was, else its own outcome. The value is an int, an
+ * int64_t (long, long long), a double, or a pointer of any kind (borrowed from the future); or NULL: not wanted.
+ *
+ * Returns: as ferry_await; the future's error; FERRY_EWRONGTYPE: the value is of another kind, or too large for an int.
+ * Thread:  loop, in a task. */
+FERRY_API ferry_status ferry_await_int_from(const char *origin, ferry_future *future, int *ret_value);
+FERRY_API ferry_status ferry_await_long_from(const char *origin, ferry_future *future, long *ret_value);
+FERRY_API ferry_status ferry_await_int64_from(const char *origin, ferry_future *future, long long *ret_value);
+FERRY_API ferry_status ferry_await_real_from(const char *origin, ferry_future *future, double *ret_value);
+/* `ret_pointer` is the address of a pointer, or NULL. */
+FERRY_API ferry_status ferry_await_pointer_from(const char *origin, ferry_future *future, void *ret_pointer);
+
+/* Waits for all of them, and then returns the first failure among them, by their order. A cancellation of this task
+ * cancels those that are pending.
+ *
+ * Returns: 0; as FERRY_AWAIT. With FERRY_RETURN_EXCEPTIONS only how the waiting went.
+ * Thread:  loop, in a task. */
+#define ferry_await_all(...) ferry_await_all_from(FERRY_HERE, __VA_ARGS__)
+FERRY_API ferry_status ferry_await_all_from(const char *origin, ferry_future *const *futures, size_t count, int flags);
+
+/* Waits until so much time has passed (`asyncio.sleep`). Not positive: the others that are ready have their turn.
+ *
+ * Units:   µs; FERRY_FOREVER: until it is cancelled.
+ * Returns: 0, FERRY_ECANCELED, FERRY_ENOTASK, APR_ENOMEM.
+ * Thread:  loop, in a task. */
+#define ferry_sleep(duration_us) ferry_sleep_from(FERRY_HERE, duration_us)
+FERRY_API ferry_status ferry_sleep_from(const char *origin, int64_t duration_us);
+
+/* Delivers a cancellation that has not been delivered yet, without waiting for anything: for long computations.
+ * Returns: 0, FERRY_ECANCELED, FERRY_ENOTASK. Thread: loop, in a task. */
+FERRY_API ferry_status ferry_task_checkpoint(void);
+
+/* Has `function(arg)` called when the calling task's function has returned, the last one first; it may wait.
+ * Returns: 0, APR_EINVAL, APR_ENOMEM (then it is called at once), FERRY_ENOTASK. Thread: loop, in a task. */
+FERRY_API ferry_status ferry_defer(ferry_free *function, void *arg);
+
+#ifdef __cplusplus
+}
+
+/* The same name in C++: an overload for each kind of value. */
+inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, int *ret_value) {
+    return ferry_await_int_from(origin, future, ret_value);
+}
+inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, long *ret_value) {
+    return ferry_await_long_from(origin, future, ret_value);
+}
+inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, long long *ret_value) {
+    return ferry_await_int64_from(origin, future, ret_value);
+}
+inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, double *ret_value) {
+    return ferry_await_real_from(origin, future, ret_value);
+}
+template <typename T>
+inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, T **ret_value) {
+    return ferry_await_pointer_from(origin, future, static_cast<void *>(ret_value));
+}
+inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, decltype(nullptr)) {
+    return ferry_await_pointer_from(origin, future, nullptr);
+}
+#define FERRY_AWAIT(future, ret_value) ferry_await_value_from(FERRY_HERE, future, ret_value)
+template <typename... Futures>
+inline ferry_status ferry_await_each_from(const char *origin, Futures *...futures) {
+    ferry_future *const all[] = {futures...};
+    return ferry_await_all_from(origin, all, sizeof...(futures), 0);
+}
+#define FERRY_AWAIT_ALL(...) ferry_await_each_from(FERRY_HERE, __VA_ARGS__)
+#else
+#define FERRY_AWAIT(future, ret_value)                                                                            \
+    _Generic((ret_value), int *: ferry_await_int_from, long *: ferry_await_long_from,                             \
+             long long *: ferry_await_int64_from, double *: ferry_await_real_from,                                \
+             default: ferry_await_pointer_from)(FERRY_HERE, future, ret_value)
+#define FERRY_AWAIT_ALL(...)                                                            \
+    ferry_await_all((ferry_future *const[]){__VA_ARGS__},                               \
+                    sizeof((ferry_future *const[]){__VA_ARGS__}) / sizeof(ferry_future *), 0)
+#endif
+
+#endif

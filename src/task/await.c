@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting for futures from inside a task. How the waiting went and what came of it are two things: ferry_await tells
+ * the first alone, the others put both into one status. */
+#include <errno.h>
+#include <limits.h>
+
+#include "base/assert.h"
+#include "task/task.h"
+
+bool fy_task_take_cancel(fy_task *task) {
+    bool must = task->must_cancel;
+    task->must_cancel = false;
+    return must;
+}
+
+/* A request that came before the task had anything to pass it on to goes to what it is about to wait for. */
+static void request_again(fy_task *task) {
+    const char *message = task->cancel_words ? task->cancel_words->message : NULL;
+    task->must_cancel = false;
+    fy_task_pass_on(task, message);
+}
+
+ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *future) {
+    task->awaited = ferry_future_ref(future);
+    fy_done_callback_add_task(&task->wake, future);
+    if (FY_UNLIKELY(task->must_cancel))
+        request_again(task);
+    fy_task_suspend(task, origin);
+    task->awaited = NULL;
+    bool is_passed_on = task->is_passed_on;
+    task->is_passed_on = false;
+    bool is_cancelled = fy_task_take_cancel(task) || (is_passed_on && ferry_future_cancelled(future));
+    ferry_future_unref(future);
+    return is_cancelled ? FERRY_ECANCELED : 0;
+}
+
+/* Whether the future, through tasks that wait for each other, waits for this task. */
+static bool waits_for(const ferry_future *future, const fy_task *task) {
+    while (future && future->kind == FY_FUTURE_TASK) {
+        if (fy_task_of(future) == task)
+            return true;
+        future = fy_task_of(future)->awaited;
+    }
+    return false;
+}
+
+ferry_status ferry_await_from(const char *origin, ferry_future *future) {
+    fy_task *task = fy_task_current();
+    if (FY_UNLIKELY(!task))
+        return FERRY_ENOTASK;
+    if (FY_UNLIKELY(!future))
+        return EINVAL;
+    if (FY_UNLIKELY(future->loop != fy_task_loop(task)))
+        return FERRY_EWRONGLOOP;
+    if (future->state != FY_FUTURE_PENDING)
+        return 0;
+    if (FY_UNLIKELY(waits_for(future, task)))
+        return FERRY_EDEADLK;
+    return fy_task_wait(task, origin, future);
+}
+
+/* ---- with the outcome ---- */
+
+/* The future's own outcome, as one who waited for it sees it. */
+static ferry_status outcome_of(ferry_future *future) {
+    ferry_status status = ferry_future_status(future);
+    return ferry_future_cancelled(future) ? FERRY_EAWAITED_CANCELED : status;
+}
+
+/* Waits; on success there is a value to be taken, of this kind or none if none is asked for. */
+static ferry_status await_value(const char *origin, ferry_future *future, int kind, bool is_wanted) {
+    ferry_status status = ferry_await_from(origin, future);
+    if (!status)
+        status = outcome_of(future);
+    if (status || !is_wanted)
+        return status;
+    return future->outcome.kind == kind ? 0 : FERRY_EWRONGTYPE;
+}
+
+ferry_status ferry_await_int64_from(const char *origin, ferry_future *future, long long *ret_value) {
+    ferry_status status = await_value(origin, future, FY_VALUE_INTEGER, ret_value != NULL);
+    if (!status && ret_value)
+        *ret_value = ferry_future_integer(future);
+    return status;
+}
+
+ferry_status ferry_await_long_from(const char *origin, ferry_future *future, long *ret_value) {
+    long long value = 0;
+    ferry_status status = ferry_await_int64_from(origin, future, ret_value ? &value : NULL);
+    if (status || !ret_value)
+        return status;
+    if (value < LONG_MIN || value > LONG_MAX)
+        return FERRY_EWRONGTYPE;
+    *ret_value = (long)value;
+    return 0;
+}
+
+ferry_status ferry_await_int_from(const char *origin, ferry_future *future, int *ret_value) {
+    long long value = 0;
+    ferry_status status = ferry_await_int64_from(origin, future, ret_value ? &value : NULL);
+    if (status || !ret_value)
+        return status;
+    if (value < INT_MIN || value > INT_MAX)
+        return FERRY_EWRONGTYPE;
+    *ret_value = (int)value;
+    return 0;
+}
+
+ferry_status ferry_await_real_from(const char *origin, ferry_future *future, double *ret_value) {
+    ferry_status status = await_value(origin, future, FY_VALUE_REAL, ret_value != NULL);
+    if (!status && ret_value)
+        *ret_value = ferry_future_real(future);
+    return status;
+}
+
+ferry_status ferry_await_pointer_from(const char *origin, ferry_future *future, void *ret_pointer) {
+    ferry_status status = ferry_await_from(origin, future);
+    if (!status)
+        status = outcome_of(future);
+    if (status || !ret_pointer)
+        return status;
+    int kind = future->outcome.kind;
+    if (kind != FY_VALUE_POINTER && kind != FY_VALUE_BYTES)
+        return FERRY_EWRONGTYPE;
+    *(void **)ret_pointer = future->outcome.pointer;
+    return 0;
+}
+
+/* ---- several ---- */
+
+/* One after the other: all are awaited in the end, and only the task that waits is woken. When it is cancelled, those
+ * that are pending are, too; and they are waited for, so that nothing of them is under way any more. */
+static ferry_status await_each(const char *origin, ferry_future *const *futures, size_t count) {
+    ferry_status first = 0;
+    for (size_t i = 0; i < count; i++) {
+        ferry_status status = ferry_await_from(origin, futures[i]);
+        if (status == FERRY_ECANCELED && !first)
+            for (size_t j = i + 1; j < count; j++)
+                (void)ferry_future_cancel(futures[j]);
+        if (!first)
+            first = status;
+    }
+    return first;
+}
+
+static ferry_status check_each(const fy_task *task, ferry_future *const *futures, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!futures[i])
+            return EINVAL;
+        if (futures[i]->loop != fy_task_loop(task))
+            return FERRY_EWRONGLOOP;
+        if (waits_for(futures[i], task))
+            return FERRY_EDEADLK;
+    }
+    return 0;
+}
+
+ferry_status ferry_await_all_from(const char *origin, ferry_future *const *futures, size_t count, int flags) {
+    const fy_task *task = fy_task_current();
+    if (!task)
+        return FERRY_ENOTASK;
+    if ((!futures && count) || (flags & ~FERRY_RETURN_EXCEPTIONS))
+        return EINVAL;
+    ferry_status status = check_each(task, futures, count);
+    if (!status)
+        status = await_each(origin, futures, count);
+    for (size_t i = 0; i < count && !status && !(flags & FERRY_RETURN_EXCEPTIONS); i++)
+        status = outcome_of(futures[i]);
+    return status;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tasks and stacks: a task is given a stack at its first step and gives it back at its end. It decides which stack is
+ * used again and how much memory it keeps; and who goes on when a task stops, which is always whoever made its step. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "task/task.h"
+
+/* Of the free stacks so many keep all their memory, and so many more their first page. Now and then a stack that is
+ * used again and again gives back what is below its first pages, in case one of its tasks has gone deep. */
+enum { FREE_WARM = 64, FREE_MAX = 1024, TRIM_EVERY = 64, KEEP_BYTES = 16 * 1024, KEEP_COLD_BYTES = 1 };
+
+/* ---- running ---- */
+
+static ferry_status call_function(fy_task *task) {
+    ferry_job *job = &task->cell.job;
+    ferry_status status = job->function(job->arg, ferry_job_call(job));
+    if (FY_UNLIKELY(task->defers != NULL))
+        fy_task_run_defers(task);
+    return status;
+}
+
+static fy_context *back(const fy_task *task) {
+    return task->resumer ? task->resumer->context : fy_task_tasks(task)->own;
+}
+
+/* A stack's whole life: one task after the other. */
+static void run_tasks(fy_context *self) {
+    for (;;) {
+        fy_task *task = self->owner;
+        fy_outcome *outcome = &task->cell.future.outcome;
+        ferry_status status = call_function(task);
+        outcome->status = status; /* until the step's maker settles it */
+        task->stage = FY_TASK_ENDED;
+        fy_context_switch(self, back(task));
+    }
+}
+
+static ferry_status take_stack(fy_tasks *tasks, fy_task *task) {
+    if (tasks->free && task->stack_size == tasks->stack_size) {
+        task->context = tasks->free;
+        tasks->free = task->context->next;
+        tasks->free_count--;
+    } else {
+        ferry_status status = fy_context_create(task->stack_size, run_tasks, &task->context);
+        if (status)
+            return status;
+        task->context->uses = 0;
+    }
+    task->context->owner = task;
+    return 0;
+}
+
+static void fail_without_stack(fy_task *task, ferry_status status) {
+    (void)ferry_return_error(ferry_job_call(&task->cell.job), status, "there is no stack for the task to run on");
+    fy_task_end(task, status);
+}
+
+/* What must be there before the task can go on; false: it cannot, not now or never. */
+static bool is_ready_for_step(fy_tasks *tasks, fy_task *task) {
+    if (FY_UNLIKELY(!tasks->own) && FY_UNLIKELY(fy_context_open_own(&tasks->own))) {
+        fy_task_make_ready(task); /* perhaps there is memory then */
+        return false;
+    }
+    if (task->stage != FY_TASK_CREATED)
+        return true;
+    if (task->must_cancel) {
+        fy_task_end_cancelled(task);
+        return false;
+    }
+    ferry_status status = take_stack(tasks, task);
+    if (FY_UNLIKELY(status))
+        fail_without_stack(task, status);
+    return !status;
+}
+
+void fy_task_step(fy_task *task) {
+    fy_tasks *tasks = fy_task_tasks(task);
+    if (!is_ready_for_step(tasks, task))
+        return;
+    task->stage = FY_TASK_RUNNING;
+    task->resumer = tasks->current;
+    tasks->current = task;
+    fy_context_switch(back(task), task->context);
+    tasks->current = task->resumer;
+    if (task->stage == FY_TASK_ENDED) {
+        fy_coroutine_release(task);
+        fy_task_end(task, task->cell.future.outcome.status);
+    }
+}
+
+void fy_task_suspend(fy_task *task, const char *origin) {
+    task->waits_at = origin;
+    task->stage = FY_TASK_SUSPENDED;
+    fy_context_switch(task->context, back(task));
+}
+
+/* The task may be gone behind its step. */
+void fy_task_wake(ferry_handle *wake) {
+    ferry_future *done = wake->future;
+    wake->future = NULL;
+    wake->place = FY_HANDLE_ENDED;
+    wake->refs--;
+    fy_task_step(wake->arg);
+    ferry_future_unref(done);
+}
+
+void fy_task_make_ready(fy_task *task) {
+    ferry_handle *wake = &task->wake;
+    wake->place = FY_HANDLE_QUEUED;
+    wake->cancelled = false;
+    wake->future = NULL;
+    wake->refs++;
+    fy_ready_push_handle(&fy_task_loop(task)->ready, wake);
+}
+
+/* ---- stacks that nobody uses ---- */
+
+/* In debug mode: how deep the task has gone. The stack is made clean, so that the next one's depth is its own. */
+static void take_census(fy_tasks *tasks, const fy_task *task) {
+    size_t touched = fy_context_touched(task->context);
+    const char *origin = task->cell.future.origin;
+    size_t i = 0;
+    while (i < tasks->census_count && tasks->census[i].origin != origin)
+        i++;
+    if (i == tasks->census_count) {
+        fy_census *census = fy_realloc(tasks->census, (i + 1) * sizeof *census);
+        if (!census)
+            return; /* one place less is told of */
+        tasks->census = census;
+        census[i] = (fy_census){.origin = origin};
+        tasks->census_count++;
+    }
+    tasks->census[i].tasks++;
+    if (touched > tasks->census[i].deepest)
+        tasks->census[i].deepest = touched;
+    fy_context_trim(task->context, KEEP_COLD_BYTES);
+}
+
+void fy_coroutine_release(fy_task *task) {
+    fy_tasks *tasks = fy_task_tasks(task);
+    fy_context *context = task->context;
+    if (FY_UNLIKELY(tasks->loop->debug))
+        take_census(tasks, task);
+    task->context = NULL;
+    if (task->stack_size != tasks->stack_size || tasks->free_count >= FREE_MAX) {
+        fy_context_destroy(context);
+        return;
+    }
+    if (tasks->free_count >= FREE_WARM)
+        fy_context_trim(context, KEEP_COLD_BYTES);
+    else if (++context->uses % TRIM_EVERY == 0)
+        fy_context_trim(context, KEEP_BYTES);
+    context->next = tasks->free;
+    tasks->free = context;
+    tasks->free_count++;
+}
+
+void fy_coroutine_free_stacks(fy_tasks *tasks) {
+    while (tasks->free) {
+        fy_context *context = tasks->free;
+        tasks->free = context->next;
+        fy_context_destroy(context);
+    }
+    tasks->free_count = 0;
+}
+
+void fy_coroutine_leave(ferry_loop *loop) {
+    fy_tasks *tasks = loop->tasks.state;
+    if (!tasks->own)
+        return;
+    fy_context_close_own(tasks->own);
+    tasks->own = NULL;
+}

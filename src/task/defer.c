@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls put off until a task's function has returned: the last one first, on the task's own stack, so they may wait. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "task/task.h"
+
+struct fy_defer {
+    fy_defer *next;
+    ferry_free *function;
+    void *arg;
+};
+
+ferry_status ferry_defer(ferry_free *function, void *arg) {
+    fy_task *task = fy_task_current();
+    if (!task)
+        return FERRY_ENOTASK;
+    if (!function)
+        return EINVAL;
+    fy_defer *self = fy_malloc(sizeof *self);
+    if (!self) {
+        function(arg);
+        return ENOMEM;
+    }
+    *self = (fy_defer){task->defers, function, arg};
+    task->defers = self;
+    return 0;
+}
+
+void fy_task_run_defers(fy_task *task) {
+    while (task->defers) {
+        fy_defer self = *task->defers;
+        fy_free(task->defers);
+        task->defers = self.next;
+        self.function(self.arg);
+    }
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is behind a ferry_task. It belongs to its loop's thread alone.
+ *
+ *   stage      context   what brings it on                                     self reference
+ *   CREATED    none      `wake`, in the ready queue                            yes
+ *   RUNNING    its own   it runs, or has made an eager task that does          yes
+ *   SUSPENDED  its own   `wake`: in the ready queue, or in the callback list   yes
+ *                        of `awaited`; or `timer`
+ *   ENDED      none      -                                                     no
+ *
+ * A cancel request goes to what the task waits for, if that can still be cancelled (`is_passed_on`); else it is kept
+ * (`must_cancel`) and delivered at the next suspension. */
+#ifndef FERRY_TASK_TASK_H
+#define FERRY_TASK_TASK_H
+
+#include "executor/job.h"
+#include "ferry/task.h"
+#include "seam/context.h"
+
+enum { FY_TASK_CREATED, FY_TASK_RUNNING, FY_TASK_SUSPENDED, FY_TASK_ENDED };
+
+typedef struct fy_task fy_task;
+typedef struct fy_defer fy_defer;
+
+struct fy_task {
+    fy_async_job cell;        /* the call that the function is given, and the future */
+    ferry_handle wake;        /* never freed by itself: one reference is the task's */
+    fy_task *next, *previous; /* of the loop's tasks that have not ended, oldest first */
+    fy_context *context;
+    fy_task *resumer;         /* whose step this step was made in: eager; or NULL */
+    ferry_future *awaited;    /* one reference; NULL: it waits for no future */
+    ferry_handle *timer;      /* one reference; it sleeps */
+    const char *waits_at;     /* where it waits: the call's origin */
+    fy_error *cancel_words;   /* of the last request, or NULL */
+    fy_defer *defers;         /* last first */
+    char *name;               /* or NULL: made of the number */
+    uint64_t number;
+    size_t stack_size;
+    uint32_t cancelling;
+    uint8_t stage;
+    bool must_cancel;
+    bool is_passed_on;
+    bool is_passing_on; /* only while the request is made */
+};
+
+/* How deep the stacks of the tasks made at one place have been. */
+typedef struct fy_census {
+    const char *origin;
+    size_t deepest;
+    size_t tasks;
+} fy_census;
+
+/* A loop's. */
+typedef struct fy_tasks {
+    ferry_loop *loop;
+    fy_task *first, *last;    /* that have not ended */
+    size_t count;
+    fy_task *current;
+    fy_context *own;          /* the thread's, while tasks run on it in this run of the loop */
+    fy_context *free;         /* stacks of the loop's size */
+    size_t free_count;
+    size_t stack_size;
+    uint64_t numbers;
+    fy_census *census;        /* in debug mode */
+    size_t census_count;
+    char name[32];            /* what an unnamed task was called last */
+} fy_tasks;
+
+static inline fy_task *fy_task_of(const ferry_future *future) {
+    return FY_CONTAINER(future, fy_task, cell.future);
+}
+
+static inline ferry_loop *fy_task_loop(const fy_task *task) {
+    return task->cell.future.loop;
+}
+
+static inline fy_tasks *fy_task_tasks(const fy_task *task) {
+    return fy_task_loop(task)->tasks.state;
+}
+
+/* task.c: the loop's tasks, made at the first one. Returns: 0, APR_ENOMEM. */
+ferry_status fy_tasks_of(ferry_loop *loop, fy_tasks **ret_tasks);
+
+/* The task that calls, or NULL. */
+fy_task *fy_task_current(void);
+
+/* The name, for a moment. */
+const char *fy_task_show_name(fy_task *task);
+
+/* coroutine.c: makes the first, or the next step of the task, on its own stack, here and now. */
+void fy_task_step(fy_task *task);
+
+/* The turn of a task's `wake` has come. */
+void fy_task_wake(ferry_handle *wake);
+
+/* Queues the next step of a task that nothing else would bring on. */
+void fy_task_make_ready(fy_task *task);
+
+/* Stops the calling task until somebody steps it. */
+void fy_task_suspend(fy_task *task, const char *origin);
+
+/* The thread leaves the loop; the stacks that nobody uses go. */
+void fy_coroutine_leave(ferry_loop *loop);
+void fy_coroutine_free_stacks(fy_tasks *tasks);
+
+/* Takes the stack of a task away: it has ended, or never will. */
+void fy_coroutine_release(fy_task *task);
+
+/* await.c: waits for a future of the task's loop that is not done. Returns: 0, FERRY_ECANCELED. */
+ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *future);
+
+/* Hands a cancel request to what the task waits for, or keeps it for its next suspension. */
+void fy_task_pass_on(fy_task *task, const char *message);
+
+/* Takes the request that is to be delivered now. */
+bool fy_task_take_cancel(fy_task *task);
+
+/* defer.c: calls what was deferred. */
+void fy_task_run_defers(fy_task *task);
+
+/* task_close.c: the loop is closing. */
+void fy_tasks_close(ferry_loop *loop);
+void fy_tasks_abandon(ferry_loop *loop);
+
+/* task.c: the function has returned, or was never called: ends the future. */
+void fy_task_end(fy_task *task, ferry_status status);
+void fy_task_end_cancelled(fy_task *task);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tasks whose loop is being closed. They are cancelled and given a moment to end; those that do not are named, and what
+ * they have deferred is called, since their functions never go on. */
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "task/task.h"
+
+/* How long all of them together may take to end. */
+enum { GRACE_US = 100000 };
+
+void fy_tasks_close(ferry_loop *loop) {
+    fy_tasks *tasks = loop->tasks.state;
+    if (!tasks->count || loop->fork_generation != fy_fork_generation() || fy_loop_enter(loop))
+        return; /* in a child made by fork, or on a thread that runs another loop, nothing can be run */
+    for (fy_task *task = tasks->first; task; task = task->next)
+        (void)ferry_future_cancel(&task->cell.future);
+    int64_t deadline_us = fy_loop_now_for_deadline(loop) + GRACE_US;
+    while (tasks->count && !fy_loop_turn(loop, deadline_us) && loop->now_us < deadline_us)
+        continue;
+    loop->stopping = false;
+    fy_loop_leave(loop);
+}
+
+static void report_abandoned(fy_task *task) {
+    enum { MESSAGE_MAX = 300 };
+    char message[MESSAGE_MAX];
+    const char *place = task->waits_at ? task->waits_at : "its beginning";
+    snprintf(message, sizeof message,
+             "task \"%.100s\" had not ended when its loop was closed; it was waiting at %.100s",
+             fy_task_show_name(task), place);
+    fy_loop_report(fy_task_loop(task), &(ferry_report){.message = message,
+                                                       .origin = task->cell.future.origin,
+                                                       .future = &task->cell.future});
+}
+
+/* Whatever would have brought it on is dropped already, but for what it waits for itself. */
+static void abandon(fy_tasks *tasks, fy_task *task) {
+    bool is_child = tasks->loop->fork_generation != fy_fork_generation();
+    if (!is_child)
+        report_abandoned(task);
+    if (task->wake.place == FY_HANDLE_WAITING)
+        ferry_handle_cancel(&task->wake);
+    ferry_handle_unref(task->timer);
+    task->timer = NULL;
+    if (!is_child)
+        fy_task_run_defers(task);
+    ferry_future *awaited = task->awaited;
+    task->awaited = NULL;
+    if (task->context)
+        fy_coroutine_release(task);
+    fy_task_end_cancelled(task);
+    ferry_future_unref(awaited);
+}
+
+void fy_tasks_abandon(ferry_loop *loop) {
+    fy_tasks *tasks = loop->tasks.state;
+    while (tasks->first)
+        abandon(tasks, tasks->first);
+    fy_coroutine_free_stacks(tasks);
+    fy_free(tasks->census);
+    loop->tasks.state = NULL;
+    fy_free(tasks);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Contexts are fibers: the system knows their stacks, guards them, and unwinds exceptions on them. */
+#include "seam/context.h"
+
+#include <errno.h>
+#include <string.h>
+#include <windows.h>
+
+#include "base/alloc.h"
+
+/* The headers of mingw-w64 read the thread's block by an address that its compiler takes for a mistake. */
+#ifdef __MINGW32__
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#endif
+
+typedef struct context {
+    fy_context base;
+    void *fiber;
+    fy_context_entry *entry;
+    bool was_fiber; /* a thread's own: before it was opened */
+} context;
+
+ferry_status fy_context_open_own(fy_context **ret_context) {
+    context *self = fy_malloc(sizeof *self);
+    if (!self)
+        return ENOMEM;
+    *self = (context){.was_fiber = IsThreadAFiber()};
+    self->fiber = self->was_fiber ? GetCurrentFiber() : ConvertThreadToFiberEx(NULL, FIBER_FLAG_FLOAT_SWITCH);
+    if (!self->fiber) {
+        fy_free(self);
+        return ENOMEM;
+    }
+    *ret_context = &self->base;
+    return 0;
+}
+
+void fy_context_close_own(fy_context *own) {
+    context *self = (context *)(void *)own;
+    if (!self->was_fiber)
+        ConvertFiberToThread();
+    fy_free(self);
+}
+
+static void CALLBACK begin(void *arg) {
+    context *self = arg;
+    self->entry(&self->base);
+}
+
+ferry_status fy_context_create(size_t stack_size, fy_context_entry *entry, fy_context **ret_context) {
+    if (stack_size > SIZE_MAX / 2)
+        return ENOMEM;
+    if (stack_size < FY_STACK_MIN_BYTES)
+        stack_size = FY_STACK_MIN_BYTES;
+    context *self = fy_malloc(sizeof *self);
+    if (!self)
+        return ENOMEM;
+    *self = (context){.base = {.stack_size = stack_size}, .entry = entry};
+    self->fiber = CreateFiberEx(FY_STACK_MIN_BYTES / 2, stack_size, FIBER_FLAG_FLOAT_SWITCH, begin, self);
+    if (!self->fiber) {
+        fy_free(self);
+        return ENOMEM;
+    }
+    *ret_context = &self->base;
+    return 0;
+}
+
+void fy_context_destroy(fy_context *base) {
+    context *self = (context *)(void *)base;
+    DeleteFiber(self->fiber);
+    fy_free(self);
+}
+
+void fy_context_switch(fy_context *from, fy_context *to) {
+    (void)from;
+    SwitchToFiber(((context *)(void *)to)->fiber);
+}
+
+/* The system moves a fiber's guard down as its stack grows, and never up again. */
+void fy_context_trim(fy_context *base, size_t keep_bytes) {
+    (void)base;
+    (void)keep_bytes;
+}
+
+size_t fy_context_touched(const fy_context *base) {
+    (void)base;
+    return 0;
+}
+
+/* ---- the end of a stack ---- */
+
+static void (*describe_context)(const fy_context *context, char *buffer, size_t size);
+
+/* There is little stack left, so the words have a place of their own. Afterwards what happens is up to the system. */
+static LONG CALLBACK on_exception(EXCEPTION_POINTERS *info) {
+    static char message[512] = "ferry: stack overflow in ";
+    static const size_t length = sizeof "ferry: stack overflow in " - 1;
+    if (info->ExceptionRecord->ExceptionCode != EXCEPTION_STACK_OVERFLOW || !IsThreadAFiber())
+        return EXCEPTION_CONTINUE_SEARCH;
+    const context *self = GetFiberData();
+    if (self) {
+        describe_context(&self->base, message + length, sizeof message - length - 1);
+        size_t end = strlen(message);
+        message[end] = '\n';
+        DWORD written;
+        WriteFile(GetStdHandle(STD_ERROR_HANDLE), message, (DWORD)end + 1, &written, NULL);
+    }
+    return EXCEPTION_CONTINUE_SEARCH;
+}
+
+void fy_context_name_overflows(void (*describe)(const fy_context *context, char *buffer, size_t size)) {
+    bool is_first = !describe_context;
+    describe_context = describe;
+    if (is_first)
+        AddVectoredExceptionHandler(1, on_exception);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tree of who waits for whom, and how deep stacks have been. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/tasks.h"
+
+static char dumped[8192];
+
+static void dump(ferry_loop *loop) {
+    static const char path[] = "test_task_dump.out";
+    FILE *file = fopen(path, "w+");
+    CHECK(file);
+    CHECK_STATUS(ferry_loop_dump(loop, file), 0);
+    rewind(file);
+    size_t size = fread(dumped, 1, sizeof dumped - 1, file);
+    dumped[size] = '\0';
+    fclose(file);
+    remove(path);
+}
+
+static bool has(const char *text) {
+    return strstr(dumped, text) != NULL;
+}
+
+static ferry_status await_it(void *future, ferry_call *call) {
+    (void)call;
+    return FERRY_AWAIT((ferry_future *)future, NULL);
+}
+
+static ferry_task *named_task(ferry_loop *loop, const char *name, ferry_future *awaited) {
+    const ferry_task_options options = {FERRY_TASK_OPTIONS, .function = await_it, .arg = awaited, .name = name};
+    ferry_task *task = NULL;
+    CHECK_STATUS(ferry_task_create_with(loop, &options, &task), 0);
+    return task;
+}
+
+/* IN-005 */
+static void tree_leads_from_the_waiter_through_gather_and_wait(void) {
+    ferry_loop *loop = new_loop();
+    ferry_future *future = new_future(loop);
+    ferry_task *inner[2] = {named_task(loop, "inner", future), named_task(loop, "brother", future)};
+    ferry_future *gathered = NULL, *waited = NULL;
+    CHECK_STATUS(ferry_gather(loop, inner, 2, 0, &gathered), 0);
+    CHECK_STATUS(ferry_wait(&gathered, 1, FERRY_FOREVER, FERRY_ALL_COMPLETED, &waited), 0);
+    ferry_task *outer = named_task(loop, "outer", waited);
+    turn(loop);
+    dump(loop);
+    CHECK(has("3 tasks\n"));
+    CHECK(has("\n  outer (")); /* nobody waits for it */
+    CHECK(has("\n    wait ("));
+    CHECK(has("\n      gather ("));
+    CHECK(has("\n        inner ("));
+    CHECK(has("\n        brother ("));
+    CHECK(has("\n          future ("));
+    CHECK(!has("\n  inner ("));
+    CHECK(has("waits at ") && has("test_task_dump.c:"));
+    CHECK_STATUS(ferry_future_set_result(future), 0);
+    CHECK_STATUS(run_until(loop, outer), 0);
+    dump(loop);
+    CHECK(has("0 tasks\n"));
+    ferry_future_unref_all(inner, 2);
+    ferry_future_unref(outer);
+    ferry_future_unref(waited);
+    ferry_future_unref(gathered);
+    ferry_future_unref(future);
+    end_loop(loop);
+}
+
+static ferry_status await_a_gather_of(void *arg, ferry_call *call) {
+    ferry_task **other = arg;
+    ferry_future *gathered = NULL;
+    (void)call;
+    CHECK_STATUS(ferry_gather(ferry_running_loop(), other, 1, 0, &gathered), 0);
+    ferry_status status = FERRY_AWAIT(gathered, NULL);
+    (void)ferry_future_status(gathered); /* whichever way it has ended */
+    ferry_future_unref(gathered);
+    return status;
+}
+
+static void circle_through_gathers_is_shown_and_ends(void) {
+    ferry_loop *loop = new_loop();
+    ferry_task *tasks[2] = {NULL, NULL};
+    tasks[0] = new_task(loop, await_a_gather_of, &tasks[1]);
+    tasks[1] = new_task(loop, await_a_gather_of, &tasks[0]);
+    turn(loop);
+    dump(loop);
+    CHECK(has("2 tasks\n"));
+    CHECK(has("..."));
+    CHECK(ferry_future_cancel(tasks[0]));
+    for (int i = 0; i < 2; i++)
+        CHECK(run_until(loop, tasks[i]) != 0);
+    ferry_future_unref_all(tasks, 2);
+    end_loop(loop);
+}
+
+static ferry_status go_deep(void *arg, ferry_call *call) {
+    enum { DEEP_BYTES = 100 * 1024 };
+    volatile char room[DEEP_BYTES];
+    (void)arg;
+    for (size_t i = 0; i < sizeof room; i += 1024)
+        room[i] = 1;
+    return ferry_return_integer(call, room[1024]);
+}
+
+static ferry_status stay_shallow(void *arg, ferry_call *call) {
+    (void)arg;
+    (void)call;
+    return 0;
+}
+
+static size_t depth_at(int line) {
+    char place[64];
+    snprintf(place, sizeof place, "test_task_dump.c:%d: at most ", line);
+    const char *at = strstr(dumped, place);
+    return at ? strtoul(at + strlen(place), NULL, 10) : 0;
+}
+
+static void debug_mode_tells_how_deep_stacks_were(void) {
+    ferry_loop *loop = new_loop();
+    CHECK_STATUS(ferry_loop_set_debug(loop, true), 0);
+    ferry_task *deep = NULL, *shallow = NULL;
+    CHECK_STATUS(ferry_task_create(loop, go_deep, NULL, &deep), 0);
+    int deep_line = __LINE__ - 1;
+    CHECK_STATUS(run_until(loop, deep), 0);
+    CHECK_STATUS(ferry_task_create(loop, stay_shallow, NULL, &shallow), 0);
+    int shallow_line = __LINE__ - 1;
+    CHECK_STATUS(run_until(loop, shallow), 0);
+    dump(loop);
+    size_t bytes = depth_at(deep_line);
+    if (bytes) { /* else this system does not tell */
+        CHECK(bytes >= 100 * 1024);
+        CHECK(depth_at(shallow_line) && depth_at(shallow_line) < 100 * 1024);
+    }
+    ferry_future_unref(deep);
+    ferry_future_unref(shallow);
+    end_loop(loop);
+}
+
+static void dump_refuses_what_is_no_open_loop(void) {
+    CHECK_STATUS(ferry_loop_dump(NULL, NULL), EINVAL);
+    ferry_loop *loop = new_loop();
+    dump(loop);
+    CHECK(has("0 tasks\n"));
+    CHECK_STATUS(ferry_loop_close(loop), 0);
+    CHECK_STATUS(ferry_loop_dump(loop, NULL), FERRY_ECLOSED);
+    ferry_loop_unref(loop);
+}
+
+static const fy_test tests[] = {
+    FY_TEST(tree_leads_from_the_waiter_through_gather_and_wait),
+    FY_TEST(circle_through_gathers_is_shown_and_ends),
+    FY_TEST(debug_mode_tells_how_deep_stacks_were),
+    FY_TEST(dump_refuses_what_is_no_open_loop),
+};
+
+FY_TEST_MAIN("task_dump", tests)
