@@ -146,6 +146,98 @@ FERRY_API ferry_status ferry_task_checkpoint(void);
  * Returns: 0, APR_EINVAL, APR_ENOMEM (then it is called at once), FERRY_ENOTASK. Thread: loop, in a task. */
 FERRY_API ferry_status ferry_defer(ferry_free *function, void *arg);
 
+/* ---- timeout scopes ---- */
+
+/* A part of a task that must be over by a deadline (`asyncio.timeout`). Scopes nest; the one opened last is closed
+ * first, by the task that opened it.
+ *
+ *     ferry_timeout *timeout;
+ *     ferry_status status = ferry_timeout_open(1000000, &timeout);
+ *     if (status)
+ *         return status;
+ *     status = fetch_both();
+ *     return ferry_timeout_close(timeout, status); */
+typedef struct ferry_timeout ferry_timeout;
+
+/* Opens a scope that cancels the calling task once so much time has passed; not positive: at its next wait.
+ *
+ * Units:   µs; FERRY_FOREVER: no deadline yet, see reschedule. The second one: on the loop's clock (`timeout_at`).
+ * Owns:    *ret_timeout is yours: ferry_timeout_close it.
+ * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ENOTASK.
+ * Thread:  loop, in a task. */
+FERRY_API ferry_status ferry_timeout_open(int64_t timeout_us, ferry_timeout **ret_timeout);
+FERRY_API ferry_status ferry_timeout_open_at(int64_t when_us, ferry_timeout **ret_timeout);
+
+/* Moves the deadline (`reschedule`); FERRY_FOREVER takes it away.
+ * Returns: 0, APR_EINVAL, APR_ENOMEM (the old one stays), FERRY_EINVALIDSTATE (it has expired). Thread: loop. */
+FERRY_API ferry_status ferry_timeout_reschedule(ferry_timeout *timeout, int64_t when_us);
+
+/* The deadline on the loop's clock, or FERRY_FOREVER (`when`). Thread: loop. */
+FERRY_API int64_t ferry_timeout_when(const ferry_timeout *timeout);
+
+/* Whether the deadline has passed while the scope was open (`expired`). Thread: loop. */
+FERRY_API bool ferry_timeout_expired(const ferry_timeout *timeout);
+
+/* Closes the scope, frees it, and returns the status with which the scope ends, given the one with which what stands in
+ * it has ended: FERRY_ETIMEDOUT in place of FERRY_ECANCELED if that was this scope's own doing, and nobody else has
+ * cancelled the task; else the same. Takes NULL. Thread: loop, in the task that opened it. */
+FERRY_API ferry_status ferry_timeout_close(ferry_timeout *timeout, ferry_status status);
+
+/* ---- task groups ---- */
+
+/* Tasks that end before their group does (`asyncio.TaskGroup`). A child that fails cancels the others and interrupts
+ * the task that owns the group, unless the group collects failures.
+ *
+ *     ferry_task_group *group;
+ *     ferry_status status = ferry_task_group_open(0, &group);
+ *     if (status)
+ *         return status;
+ *     status = ferry_task_group_create_task(group, fetch, "a", NULL);
+ *     if (!status)
+ *         status = ferry_task_group_create_task(group, fetch, "b", NULL);
+ *     return ferry_task_group_close(group, status); */
+typedef struct ferry_task_group ferry_task_group;
+
+/* Opens a group of the calling task's; with FERRY_RETURN_EXCEPTIONS it collects failures: no child cancels another.
+ *
+ * Owns:    *ret_group is yours: ferry_task_group_close it.
+ * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ENOTASK.
+ * Thread:  loop, in a task. */
+FERRY_API ferry_status ferry_task_group_open(int flags, ferry_task_group **ret_group);
+
+/* Makes a task of the group's (`create_task`).
+ *
+ * Returns: as ferry_task_create; FERRY_EINVALIDSTATE: the group is ending after a failure.
+ * Thread:  loop. */
+#define ferry_task_group_create_task(...) ferry_task_group_create_task_from(FERRY_HERE, __VA_ARGS__)
+FERRY_API ferry_status ferry_task_group_create_task_from(const char *origin, ferry_task_group *group,
+                                                         ferry_function *function, void *arg, ferry_task **ret_task);
+#define ferry_task_group_create_task_with(...) ferry_task_group_create_task_with_from(FERRY_HERE, __VA_ARGS__)
+FERRY_API ferry_status ferry_task_group_create_task_with_from(const char *origin, ferry_task_group *group,
+                                                              const ferry_task_options *options,
+                                                              ferry_task **ret_task);
+
+/* Cancels the children that have not ended; the group then ends without an error of theirs. Thread: loop. */
+FERRY_API void ferry_task_group_cancel(ferry_task_group *group);
+
+/* The children that have failed, by the order in which they did (borrowed until the group is closed), or NULL.
+ * Thread: loop. */
+FERRY_API ferry_task *ferry_task_group_failed(const ferry_task_group *group, size_t index);
+
+/* Waits until every child has ended, whatever happens, then frees the group and returns the status with which it ends,
+ * given the one with which what stands in it has ended: the error that came first, of a child or the given one; else
+ * FERRY_ECANCELED if this task was cancelled by others. A status other than 0 cancels the children. Takes NULL.
+ *
+ * Thread: loop, in the task that opened it. */
+#define ferry_task_group_close(...) ferry_task_group_close_from(FERRY_HERE, __VA_ARGS__)
+FERRY_API ferry_status ferry_task_group_close_from(const char *origin, ferry_task_group *group, ferry_status status);
+
+/* The same, but *ret_failed is one reference to the first child that failed, for its words; or NULL. Thread: as
+ * close. */
+#define ferry_task_group_join(...) ferry_task_group_join_from(FERRY_HERE, __VA_ARGS__)
+FERRY_API ferry_status ferry_task_group_join_from(const char *origin, ferry_task_group *group, ferry_status status,
+                                                  ferry_task **ret_failed);
+
 #ifdef __cplusplus
 }
 

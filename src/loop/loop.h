@@ -93,6 +93,7 @@ struct ferry_loop {
     bool stopping;
     bool debug;
     bool in_turn;
+    size_t ready_left;      /* entries of the ready queue that this turn is still to run */
     bool has_virtual_time;  /* the backend's: the port's clock and ticks tell nothing */
     unsigned cpus;          /* that its threads may run on */
 

@@ -62,6 +62,10 @@ static inline ferry_status fy_ready_push(fy_ready *ready, ferry_callback *callba
 }
 
 /* The ring is not empty. */
+static inline const fy_entry *fy_ready_first(const fy_ready *ready) {
+    return &ready->entries[ready->head & ready->mask];
+}
+
 static inline fy_entry fy_ready_pop(fy_ready *ready) {
     return ready->entries[ready->head++ & ready->mask];
 }

@@ -213,9 +213,11 @@ static void run_entry_timed(ferry_loop *loop, fy_entry entry) {
 
 static void run_ready(ferry_loop *loop) {
     size_t count = loop->ready.tail - loop->ready.head;
+    loop->ready_left = count;
     loop->callbacks_unlooked += (uint32_t)(count < CALLBACKS_UNLOOKED_MAX ? count : CALLBACKS_UNLOOKED_MAX);
     /* A callback may fork; in the child the rest is not the child's to run. */
-    while (count-- && loop->fork_generation == fy_fork_generation()) {
+    while (loop->ready_left && loop->fork_generation == fy_fork_generation()) {
+        loop->ready_left--;
         fy_entry entry = fy_ready_pop(&loop->ready);
         if (FY_UNLIKELY(loop->debug))
             run_entry_timed(loop, entry);

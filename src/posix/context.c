@@ -106,6 +106,11 @@ typedef struct context {
 
 static _Thread_local context own;
 
+bool fy_context_has_guard_at(const fy_context *base, const char *address) {
+    const context *self = (const context *)(const void *)base;
+    return self->mapping && address >= self->mapping && address < self->mapping + GUARD_BYTES;
+}
+
 /* The part of it that its calls may use. */
 static char *lowest(const context *self) {
     return self->mapping + GUARD_BYTES;
@@ -123,7 +128,6 @@ static void before_jump(context *from, context *to) {
         from->exceptions = *current;
         *current = to->exceptions;
     }
-    fy_overflow_watch(&to->base, to->mapping, GUARD_BYTES);
 #ifdef WITH_ASAN
     to->came_from = from;
     __sanitizer_start_switch_fiber(&from->fake_stack, to->bottom, to->bottom_size);

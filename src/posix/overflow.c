@@ -18,8 +18,7 @@
 
 enum { SIGNAL_STACK_BYTES = 64 * 1024, MESSAGE_MAX = 512 };
 
-_Thread_local fy_overflow_watched fy_overflow_now;
-
+static const fy_context *(*current_context)(void);
 static void (*describe_context)(const fy_context *context, char *buffer, size_t size);
 static struct sigaction former_segv, former_bus;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -28,15 +27,10 @@ static bool has_key;
 
 /* ---- the signal ---- */
 
-static bool is_in_guard(const char *address) {
-    const char *guard = fy_overflow_now.guard;
-    return guard && address >= guard && address < guard + fy_overflow_now.guard_size;
-}
-
-static void tell(void) {
+static void tell(const fy_context *context) {
     char message[MESSAGE_MAX] = "ferry: stack overflow in ";
     size_t length = strlen(message);
-    describe_context(fy_overflow_now.context, message + length, sizeof message - length - 1);
+    describe_context(context, message + length, sizeof message - length - 1);
     length = strlen(message);
     message[length++] = '\n';
     (void)!write(STDERR_FILENO, message, length); /* nobody else could be told */
@@ -44,8 +38,9 @@ static void tell(void) {
 
 static void on_signal(int signum, siginfo_t *info, void *registers) {
     struct sigaction *former = signum == SIGSEGV ? &former_segv : &former_bus;
-    if (is_in_guard(info->si_addr)) {
-        tell();
+    const fy_context *context = current_context();
+    if (context && fy_context_has_guard_at(context, info->si_addr)) {
+        tell(context);
         sigaction(signum, former, NULL);
         return;
     }
@@ -100,6 +95,8 @@ void fy_overflow_prepare_thread(void) {
     }
 }
 
-void fy_context_name_overflows(void (*describe)(const fy_context *context, char *buffer, size_t size)) {
+void fy_context_name_overflows(const fy_context *(*current)(void),
+                               void (*describe)(const fy_context *context, char *buffer, size_t size)) {
+    current_context = current;
     describe_context = describe;
 }

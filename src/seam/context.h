@@ -51,8 +51,10 @@ void fy_context_trim(fy_context *context, size_t keep_bytes);
 /* How much of the stack has been touched since it was made or trimmed, in whole pages; 0 where nobody can tell. */
 size_t fy_context_touched(const fy_context *context);
 
-/* From now on a context of this process that goes over the end of its stack has `describe` write whose it is into the
- * buffer, in signal context, and stderr shows it before the program ends as it does after any such access. */
-void fy_context_name_overflows(void (*describe)(const fy_context *context, char *buffer, size_t size));
+/* From now on a context of this process that goes over the end of its stack, if it is the `current` one of its thread,
+ * has `describe` write whose it is into the buffer, and stderr shows it before the program ends as it does after any
+ * such access. Both are called in signal context. */
+void fy_context_name_overflows(const fy_context *(*current)(void),
+                               void (*describe)(const fy_context *context, char *buffer, size_t size));
 
 #endif

@@ -75,14 +75,19 @@ static bool is_ready_for_step(fy_tasks *tasks, fy_task *task) {
     return !status;
 }
 
+static void go_on(fy_tasks *tasks, fy_task *task) {
+    task->stage = FY_TASK_RUNNING;
+    tasks->current = task;
+}
+
 void fy_task_step(fy_task *task) {
     fy_tasks *tasks = fy_task_tasks(task);
     if (!is_ready_for_step(tasks, task))
         return;
-    task->stage = FY_TASK_RUNNING;
     task->resumer = tasks->current;
-    tasks->current = task;
+    go_on(tasks, task);
     fy_context_switch(back(task), task->context);
+    task = tasks->current; /* perhaps another one, which went on in the place of this one */
     tasks->current = task->resumer;
     if (task->stage == FY_TASK_ENDED) {
         fy_coroutine_release(task);
@@ -90,18 +95,48 @@ void fy_task_step(fy_task *task) {
     }
 }
 
-void fy_task_suspend(fy_task *task, const char *origin) {
-    task->waits_at = origin;
-    task->stage = FY_TASK_SUSPENDED;
-    fy_context_switch(task->context, back(task));
-}
+/* ---- stopping ---- */
 
-/* The task may be gone behind its step. */
-void fy_task_wake(ferry_handle *wake) {
+/* What the loop does before it makes the step of a task whose turn has come. */
+static ferry_future *leave_queue(ferry_handle *wake) {
     ferry_future *done = wake->future;
     wake->future = NULL;
     wake->place = FY_HANDLE_ENDED;
     wake->refs--;
+    return done;
+}
+
+/* If the loop would now go on with a task that has stopped before, that one can as well go on directly. */
+static fy_task *take_next(fy_tasks *tasks, const fy_task *task) {
+    ferry_loop *loop = tasks->loop;
+    if (!loop->ready_left || task->resumer || loop->debug || loop->fork_generation != fy_fork_generation())
+        return NULL;
+    ferry_handle *wake = fy_ready_first(&loop->ready)->handle;
+    if (!wake || wake->kind != FY_HANDLE_TASK || ((fy_task *)wake->arg)->stage != FY_TASK_SUSPENDED)
+        return NULL;
+    loop->ready_left--;
+    (void)fy_ready_pop(&loop->ready);
+    ferry_future_unref(leave_queue(wake)); /* the task holds it, too */
+    return wake->arg;
+}
+
+void fy_task_suspend(fy_task *task, const char *origin) {
+    fy_tasks *tasks = fy_task_tasks(task);
+    task->waits_at = origin;
+    task->stage = FY_TASK_SUSPENDED;
+    fy_task *next = take_next(tasks, task);
+    if (!next) {
+        fy_context_switch(task->context, back(task));
+        return;
+    }
+    next->resumer = NULL;
+    go_on(tasks, next);
+    fy_context_switch(task->context, next->context);
+}
+
+/* The task may be gone behind its step. */
+void fy_task_wake(ferry_handle *wake) {
+    ferry_future *done = leave_queue(wake);
     fy_task_step(wake->arg);
     ferry_future_unref(done);
 }
@@ -112,7 +147,9 @@ void fy_task_make_ready(fy_task *task) {
     wake->cancelled = false;
     wake->future = NULL;
     wake->refs++;
-    fy_ready_push_handle(&fy_task_loop(task)->ready, wake);
+    fy_ready *ready = &fy_task_loop(task)->ready;
+    if (FY_UNLIKELY(fy_ready_push(ready, NULL, NULL, NULL, wake)))
+        fy_ready_push_handle(ready, wake);
 }
 
 /* ---- stacks that nobody uses ---- */

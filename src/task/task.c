@@ -18,6 +18,7 @@ static void free_task(ferry_future *future);
 
 static const fy_future_class task_class = {.cancel = cancel_task, .free = free_task};
 
+static const fy_context *current_stack(void);
 static void describe_stack(const fy_context *context, char *buffer, size_t size);
 
 static const fy_task_hooks hooks = {
@@ -35,7 +36,7 @@ ferry_status fy_tasks_of(ferry_loop *loop, fy_tasks **ret_tasks) {
         loop->tasks.hooks = &hooks;
         loop->tasks.future_class = &task_class;
         loop->tasks.state = tasks;
-        fy_context_name_overflows(describe_stack);
+        fy_context_name_overflows(current_stack, describe_stack);
     }
     *ret_tasks = loop->tasks.state;
     return 0;
@@ -138,8 +139,8 @@ static bool is_sane(const ferry_task_options *options) {
             (options->stack_size >= FY_STACK_MIN_BYTES && options->stack_size <= PTRDIFF_MAX / 2));
 }
 
-ferry_status ferry_task_create_with_from(const char *origin, ferry_loop *loop, const ferry_task_options *options,
-                                         ferry_task **ret_task) {
+ferry_status fy_task_create(const char *origin, ferry_loop *loop, const ferry_task_options *options,
+                            ferry_task_group *group, ferry_task **ret_task) {
     if (!loop)
         loop = ferry_running_loop();
     if (!loop || !is_sane(options))
@@ -155,11 +156,18 @@ ferry_status ferry_task_create_with_from(const char *origin, ferry_loop *loop, c
         return status;
     if (ret_task)
         *ret_task = ferry_future_ref(&task->cell.future);
+    if (group)
+        fy_task_group_adopt(group, task);
     if (options->eager && ferry_running_loop() == loop)
         fy_task_step(task);
     else
         fy_task_make_ready(task);
     return 0;
+}
+
+ferry_status ferry_task_create_with_from(const char *origin, ferry_loop *loop, const ferry_task_options *options,
+                                         ferry_task **ret_task) {
+    return fy_task_create(origin, loop, options, NULL, ret_task);
 }
 
 ferry_status ferry_task_create_from(const char *origin, ferry_loop *loop, ferry_function *function, void *arg,
@@ -225,6 +233,11 @@ size_t ferry_all_tasks(const ferry_loop *loop, ferry_task **ret_tasks, size_t si
     for (fy_task *task = tasks->first; task && i < size && ret_tasks; task = task->next)
         ret_tasks[i++] = &task->cell.future;
     return tasks->count;
+}
+
+static const fy_context *current_stack(void) {
+    const fy_task *task = fy_task_current();
+    return task ? task->context : NULL;
 }
 
 /* In signal context: no formatting that may allocate. */
@@ -305,6 +318,8 @@ void fy_task_end_cancelled(fy_task *task) {
     leave_tasks(task);
     fy_outcome_clear(&task->cell.future.outcome);
     fy_future_finish_cancelled(&task->cell.future, task->cancel_words ? task->cancel_words->message : NULL);
+    if (task->group)
+        fy_task_group_child_ended(task);
     ferry_future_unref(&task->cell.future);
 }
 
@@ -316,6 +331,8 @@ void fy_task_end(fy_task *task, ferry_status status) {
     leave_tasks(task);
     fy_job_settle(&task->cell.job, status);
     fy_future_finish(&task->cell.future);
+    if (task->group)
+        fy_task_group_child_ended(task);
     ferry_future_unref(&task->cell.future);
 }
 

@@ -33,6 +33,8 @@ struct fy_task {
     const char *waits_at;     /* where it waits: the call's origin */
     fy_error *cancel_words;   /* of the last request, or NULL */
     fy_defer *defers;         /* last first */
+    ferry_task_group *group;  /* or NULL */
+    fy_task *sibling, *previous_sibling;
     char *name;               /* or NULL: made of the number */
     uint64_t number;
     size_t stack_size;
@@ -80,6 +82,14 @@ static inline fy_tasks *fy_task_tasks(const fy_task *task) {
 
 /* task.c: the loop's tasks, made at the first one. Returns: 0, APR_ENOMEM. */
 ferry_status fy_tasks_of(ferry_loop *loop, fy_tasks **ret_tasks);
+
+/* Makes a task, perhaps in a group. */
+ferry_status fy_task_create(const char *origin, ferry_loop *loop, const ferry_task_options *options,
+                            ferry_task_group *group, ferry_task **ret_task);
+
+/* task_group.c */
+void fy_task_group_adopt(ferry_task_group *group, fy_task *child);
+void fy_task_group_child_ended(fy_task *child);
 
 /* The task that calls, or NULL. */
 fy_task *fy_task_current(void);

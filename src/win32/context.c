@@ -88,17 +88,18 @@ size_t fy_context_touched(const fy_context *base) {
 
 /* ---- the end of a stack ---- */
 
+static const fy_context *(*current_context)(void);
 static void (*describe_context)(const fy_context *context, char *buffer, size_t size);
 
 /* There is little stack left, so the words have a place of their own. Afterwards what happens is up to the system. */
 static LONG CALLBACK on_exception(EXCEPTION_POINTERS *info) {
     static char message[512] = "ferry: stack overflow in ";
     static const size_t length = sizeof "ferry: stack overflow in " - 1;
-    if (info->ExceptionRecord->ExceptionCode != EXCEPTION_STACK_OVERFLOW || !IsThreadAFiber())
+    if (info->ExceptionRecord->ExceptionCode != EXCEPTION_STACK_OVERFLOW)
         return EXCEPTION_CONTINUE_SEARCH;
-    const context *self = GetFiberData();
+    const fy_context *self = current_context();
     if (self) {
-        describe_context(&self->base, message + length, sizeof message - length - 1);
+        describe_context(self, message + length, sizeof message - length - 1);
         size_t end = strlen(message);
         message[end] = '\n';
         DWORD written;
@@ -107,8 +108,10 @@ static LONG CALLBACK on_exception(EXCEPTION_POINTERS *info) {
     return EXCEPTION_CONTINUE_SEARCH;
 }
 
-void fy_context_name_overflows(void (*describe)(const fy_context *context, char *buffer, size_t size)) {
+void fy_context_name_overflows(const fy_context *(*current)(void),
+                               void (*describe)(const fy_context *context, char *buffer, size_t size)) {
     bool is_first = !describe_context;
+    current_context = current;
     describe_context = describe;
     if (is_first)
         AddVectoredExceptionHandler(1, on_exception);
