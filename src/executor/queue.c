@@ -7,8 +7,9 @@
 #include <apr_errno.h>
 
 #include "base/alloc.h"
+#include "seam/platform.h"
 
-enum { FIRST_CAPACITY = 256, AGEING_PERIOD = 16, LOW_TURN = 15, NORMAL_TURN = 7, TRIM_ABOVE = 4096 };
+enum { FIRST_CAPACITY = 256, AGEING_PERIOD = 16, LOW_TURN = 15, NORMAL_TURN = 7, TRIM_ABOVE = 4096, FETCHED_AHEAD = 2 };
 enum { HIGH, NORMAL, LOW };
 
 void fy_queue_init(fy_queue *queue) {
@@ -69,40 +70,59 @@ ferry_status fy_queue_reserve(fy_queue *queue, int priority, size_t count) {
     return grow(ring, capacity);
 }
 
-void fy_queue_put(fy_queue *queue, int priority, ferry_job *job) {
+void fy_queue_put(fy_queue *queue, int priority, ferry_job *const *jobs, size_t count) {
     fy_ring *ring = ring_of(queue, priority);
     if (priority)
         atomic_store_explicit(&queue->has_bands, true, memory_order_relaxed);
     fy_slots *slots = atomic_load_explicit(&ring->slots, memory_order_relaxed);
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    atomic_store_explicit(&slots->jobs[tail & slots->mask], job, memory_order_relaxed);
-    atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
+    for (size_t i = 0; i < count; i++)
+        atomic_store_explicit(&slots->jobs[(tail + i) & slots->mask], jobs[i], memory_order_relaxed);
+    atomic_store_explicit(&ring->tail, tail + count, memory_order_release);
 }
 
 /* ---- taking ---- */
 
-static ferry_job *take_from(fy_ring *ring) {
+/* Most jobs come from another processor; whoever takes one now will soon take one of the next, too. */
+static void fetch_ahead(const fy_slots *slots, uint64_t index, uint64_t tail) {
+    if (index >= tail)
+        return;
+    const char *job = (const char *)atomic_load_explicit(&slots->jobs[index & slots->mask], memory_order_relaxed);
+    fy_cpu_fetch_to_write(job);
+    fy_cpu_fetch_to_write(job + FY_CACHE_LINE);
+}
+
+/* Two takers that work in step take every line of memory from each other, again and again. Who loses the race for a job
+ * lets the other one, or whoever puts in, go ahead. */
+static ferry_job *take_from(fy_ring *ring, bool may_give_way) {
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     for (;;) {
-        if (head >= atomic_load_explicit(&ring->tail, memory_order_acquire))
+        uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        if (head >= tail)
             return NULL;
         fy_slots *slots = atomic_load_explicit(&ring->slots, memory_order_acquire);
         ferry_job *job = atomic_load_explicit(&slots->jobs[head & slots->mask], memory_order_relaxed);
-        if (atomic_compare_exchange_weak_explicit(&ring->head, &head, head + 1, memory_order_acq_rel,
-                                                  memory_order_acquire))
+        if (atomic_compare_exchange_strong_explicit(&ring->head, &head, head + 1, memory_order_acq_rel,
+                                                    memory_order_acquire)) {
+            fetch_ahead(slots, head + FETCHED_AHEAD, tail);
             return job;
+        }
+        if (may_give_way) {
+            fy_thread_yield();
+            head = atomic_load_explicit(&ring->head, memory_order_acquire);
+        }
     }
 }
 
-ferry_job *fy_queue_take(fy_queue *queue, unsigned turn) {
+ferry_job *fy_queue_take(fy_queue *queue, unsigned turn, bool may_give_way) {
     static const unsigned char orders[3][FY_BANDS] = {{HIGH, NORMAL, LOW}, {LOW, HIGH, NORMAL}, {NORMAL, HIGH, LOW}};
     if (!atomic_load_explicit(&queue->has_bands, memory_order_relaxed))
-        return take_from(&queue->bands[NORMAL]);
+        return take_from(&queue->bands[NORMAL], may_give_way);
     unsigned step = turn % AGEING_PERIOD;
     const unsigned char *order = orders[step == LOW_TURN ? 1 : step == NORMAL_TURN ? 2 : 0];
     ferry_job *job = NULL;
     for (int i = 0; i < FY_BANDS && !job; i++)
-        job = take_from(&queue->bands[order[i]]);
+        job = take_from(&queue->bands[order[i]], may_give_way);
     return job;
 }
 

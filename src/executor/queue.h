@@ -41,12 +41,12 @@ void fy_queue_fini(fy_queue *queue);
 /* Makes room for `count` more jobs of the priority. Returns: 0, APR_ENOMEM. Under the pool's lock. */
 ferry_status fy_queue_reserve(fy_queue *queue, int priority, size_t count);
 
-/* Puts a job in; there is room. Under the pool's lock. */
-void fy_queue_put(fy_queue *queue, int priority, ferry_job *job);
+/* Puts jobs in; there is room. Under the pool's lock. */
+void fy_queue_put(fy_queue *queue, int priority, ferry_job *const *jobs, size_t count);
 
 /* Takes the oldest job of the highest priority, or NULL. `turn` counts the taker's takes: now and then a lower priority
- * comes first, so that none is starved. */
-ferry_job *fy_queue_take(fy_queue *queue, unsigned turn);
+ * comes first, so that none is starved. may_give_way: to other threads, for a moment; not under a lock. */
+ferry_job *fy_queue_take(fy_queue *queue, unsigned turn, bool may_give_way);
 
 bool fy_queue_is_empty(const fy_queue *queue);
 size_t fy_queue_count(const fy_queue *queue);

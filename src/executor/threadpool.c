@@ -273,7 +273,7 @@ static ferry_status submit(ferry_executor *executor, ferry_job *job, ferry_loop 
     if (!status)
         status = start_first_worker(pool);
     if (!status) {
-        fy_queue_put(&pool->queue, fy_job_priority(job), job);
+        fy_queue_put(&pool->queue, fy_job_priority(job), &job, 1);
         claim_stage(pool, loop);
         wake = fy_pool_choose_wake(pool);
     }

@@ -9,7 +9,7 @@ static void drop_queued(fy_pool *pool) {
     for (;;) {
         fy_mutex_lock(&pool->lock);
         fy_pool_move_stage(pool);
-        ferry_job *job = fy_queue_take(&pool->queue, 0);
+        ferry_job *job = fy_queue_take(&pool->queue, 0, false);
         fy_mutex_unlock(&pool->lock);
         if (!job)
             return;

@@ -12,10 +12,12 @@ void fy_pool_move_stage(fy_pool *pool) {
     uint32_t tail = atomic_load_explicit(&pool->stage_tail, memory_order_acquire);
     if (head == tail)
         return;
-    for (; head != tail; head++)
-        fy_queue_put(&pool->queue, FERRY_PRIORITY_NORMAL, pool->stage[head % FY_STAGE]);
+    uint32_t first = head % FY_STAGE, count = tail - head;
+    uint32_t to_end = count < FY_STAGE - first ? count : FY_STAGE - first;
+    fy_queue_put(&pool->queue, FERRY_PRIORITY_NORMAL, pool->stage + first, to_end);
+    fy_queue_put(&pool->queue, FERRY_PRIORITY_NORMAL, pool->stage, count - to_end);
     fy_pool_reserve_stage(pool);
-    atomic_store_explicit(&pool->stage_head, head, memory_order_release);
+    atomic_store_explicit(&pool->stage_head, tail, memory_order_release);
 }
 
 void fy_pool_reserve_stage(fy_pool *pool) {
@@ -185,7 +187,7 @@ size_t fy_pool_queued(const fy_pool *pool) {
 static ferry_job *take_any(fy_pool *pool) {
     fy_mutex_lock(&pool->lock);
     fy_pool_move_stage(pool);
-    ferry_job *job = fy_queue_take(&pool->queue, 0);
+    ferry_job *job = fy_queue_take(&pool->queue, 0, false);
     fy_mutex_unlock(&pool->lock);
     return job;
 }

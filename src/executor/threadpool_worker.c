@@ -183,7 +183,7 @@ static bool sleep_idle(fy_worker *worker) {
 /* Under the lock: the next job, or NULL if there is none now. */
 static ferry_job *take_under_lock(fy_worker *worker) {
     fy_pool_move_stage(worker->pool);
-    return fy_queue_take(&worker->pool->queue, worker->turn);
+    return fy_queue_take(&worker->pool->queue, worker->turn, false);
 }
 
 /* Blocks until there is a job; NULL: this worker has retired. */
@@ -216,7 +216,7 @@ static ferry_job *find_job(fy_worker *worker) {
 }
 
 static ferry_job *next_job(fy_worker *worker) {
-    ferry_job *job = fy_queue_take(&worker->pool->queue, worker->turn);
+    ferry_job *job = fy_queue_take(&worker->pool->queue, worker->turn, true);
     if (!job) {
         uint64_t began = fy_clock_ticks();
         job = find_job(worker);

@@ -221,8 +221,8 @@ static void close_chunk(fy_post_chunk *chunk) {
 }
 
 static void fetch_message(const fy_message *message) {
-    FY_PREFETCH(message);
-    FY_PREFETCH((const char *)message + FY_MESSAGE_SECOND_LINE);
+    fy_cpu_fetch_to_write(message);
+    fy_cpu_fetch_to_write((const char *)message + FY_MESSAGE_SECOND_LINE);
 }
 
 static void fetch_ahead(const fy_post_chunk *chunk, uint32_t place) {
@@ -268,7 +268,7 @@ static uintptr_t reversed(uintptr_t item) {
         fy_message *message = is_chunk(item) ? &as_chunk(item)->message : (fy_message *)item;
         uintptr_t older = message->next;
         if (!is_chunk(item))
-            FY_PREFETCH((const char *)message + FY_MESSAGE_SECOND_LINE);
+            fy_cpu_fetch_to_write((const char *)message + FY_MESSAGE_SECOND_LINE);
         message->next = oldest_first;
         oldest_first = item;
         item = older;

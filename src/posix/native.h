@@ -65,6 +65,15 @@ static inline void fy_cpu_relax(void) {
 #endif
 }
 
+/* On x86-64 the compiler must be told that the processor knows the instruction; one that does not ignores it. */
+static inline void fy_cpu_fetch_to_write(const void *address) {
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
+#else
+    __builtin_prefetch(address, 1);
+#endif
+}
+
 #if defined(__linux__) && defined(__has_builtin)
 #if __has_builtin(__builtin_thread_pointer)
 #define FY_HAS_THREAD_POINTER 1

@@ -80,6 +80,9 @@ void fy_thread_yield(void);
 /* Tells the processor that this is a spinning loop. Inline. */
 static inline void fy_cpu_relax(void);
 
+/* Has the processor begin to fetch the cache line at `address`, to be written soon. Any address will do. Inline. */
+static inline void fy_cpu_fetch_to_write(const void *address);
+
 /* Differs between a process and its children by fork, and from every value that the child's parents had. An object that
  * notes it when it is made can tell later that it was inherited. Not 0. Does not see children made by vfork or by a
  * bare clone. Inline.

@@ -101,6 +101,16 @@ static inline uintptr_t fy_thread_self(void) {
 #endif
 }
 
+static inline void fy_cpu_fetch_to_write(const void *address) {
+#if defined(__GNUC__) && defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
+#elif defined(_M_X64)
+    _m_prefetchw(address);
+#else
+    (void)address;
+#endif
+}
+
 /* There is no fork here. */
 static inline unsigned fy_fork_generation(void) {
     return 1;
