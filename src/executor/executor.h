@@ -68,7 +68,7 @@ ferry_status fy_executor_init(ferry_executor *executor, const fy_executor_ops *o
 static inline ferry_status fy_executor_check(const ferry_executor *executor) {
     if (!executor)
         return APR_EINVAL;
-    return executor->fork_generation == fy_fork_generation() ? 0 : FERRY_EFORKED;
+    return fy_is_fork_generation(executor->fork_generation) ? 0 : FERRY_EFORKED;
 }
 
 /* Submits; counts a refusal. */

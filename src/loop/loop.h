@@ -136,7 +136,7 @@ ferry_status fy_loop_refusal(const ferry_loop *loop);
 /* The same check, quick for the common case. */
 static inline bool fy_loop_is_mine(const ferry_loop *loop) {
     uintptr_t thread = atomic_load_explicit(&loop->thread, memory_order_relaxed);
-    return (thread == fy_thread_self() || !thread) && loop->fork_generation == fy_fork_generation();
+    return (thread == fy_thread_self() || !thread) && fy_is_fork_generation(loop->fork_generation);
 }
 
 /* Says which thread runs the loop from now on, or 0. */
@@ -148,7 +148,7 @@ static inline void fy_loop_set_thread(ferry_loop *loop, uintptr_t thread) {
  * copy. */
 static inline bool fy_loop_may_touch(const ferry_loop *loop) {
     uintptr_t thread = atomic_load_explicit(&loop->thread, memory_order_relaxed);
-    return !thread || thread == fy_thread_self() || loop->fork_generation != fy_fork_generation();
+    return !thread || thread == fy_thread_self() || !fy_is_fork_generation(loop->fork_generation);
 }
 
 static inline bool fy_loop_closed(const ferry_loop *loop) {

@@ -216,7 +216,7 @@ static void run_ready(ferry_loop *loop) {
     loop->ready_left = count;
     loop->callbacks_unlooked += (uint32_t)(count < CALLBACKS_UNLOOKED_MAX ? count : CALLBACKS_UNLOOKED_MAX);
     /* A callback may fork; in the child the rest is not the child's to run. */
-    while (loop->ready_left && loop->fork_generation == fy_fork_generation()) {
+    while (loop->ready_left && fy_is_fork_generation(loop->fork_generation)) {
         loop->ready_left--;
         fy_entry entry = fy_ready_pop(&loop->ready);
         if (FY_UNLIKELY(loop->debug))

@@ -98,6 +98,10 @@ static inline unsigned fy_fork_generation(void) {
     return generation ? generation : fy_fork_generation_first();
 }
 
+static inline bool fy_is_fork_generation(unsigned generation) {
+    return generation == atomic_load_explicit(&fy_fork_generation_now, memory_order_relaxed);
+}
+
 /* ---- locks ---- */
 
 typedef struct fy_mutex {

@@ -89,6 +89,9 @@ static inline void fy_cpu_fetch_to_write(const void *address);
  * Thread: any. */
 static inline unsigned fy_fork_generation(void);
 
+/* Whether that is still the generation that fy_fork_generation has told once. One comparison. Inline. */
+static inline bool fy_is_fork_generation(unsigned generation);
+
 /* ---- signals ---- */
 
 /* Their numbers are <signal.h>'s, from 1 to FY_SIGNALS - 1. */

@@ -116,6 +116,11 @@ static inline unsigned fy_fork_generation(void) {
     return 1;
 }
 
+static inline bool fy_is_fork_generation(unsigned generation) {
+    (void)generation;
+    return true;
+}
+
 /* ---- locks ---- */
 
 typedef struct fy_mutex {
