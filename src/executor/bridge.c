@@ -31,39 +31,49 @@ static void drop_timer(fy_job_extra *extra) {
     extra->timer = NULL;
 }
 
-/* How the future ends, if it has not ended before: the outcome lies in place already. */
-static void end_future(fy_async_job *self) {
-    ferry_future *future = &self->future;
-    fy_outcome *outcome = &future->outcome;
-    if (future->state != FY_FUTURE_PENDING) {
-        fy_outcome_clear(outcome);
-        return;
-    }
-    bool was_run = (fy_job_load_state(&self->job) & FY_JOB_STATE) == FY_JOB_RUNNING;
-    if (was_run && outcome->status != FERRY_ECANCELED) {
-        fy_future_finish(future);
-        return;
-    }
-    fy_outcome cancelled = *outcome;
-    *outcome = (fy_outcome){.kind = FY_VALUE_NONE};
-    fy_future_finish_cancelled(future, fy_outcome_message(&cancelled));
-    fy_outcome_clear(&cancelled);
+/* The job was run, and its outcome, which lies in place already, is how the future ends. */
+static bool ends_as_run(const fy_async_job *self) {
+    return self->future.state == FY_FUTURE_PENDING &&
+           (fy_job_load_state(&self->job) & FY_JOB_STATE) == FY_JOB_RUNNING &&
+           self->future.outcome.status != FERRY_ECANCELED;
 }
 
-static void deliver(ferry_loop *loop, fy_message *message) {
-    fy_async_job *self = fy_job_as_async(FY_CONTAINER(message, ferry_job, message));
+/* How the future ends, if it has not ended before. */
+static void end_future(fy_async_job *self) {
     ferry_future *future = &self->future;
-    loop->jobs_out--;
-    future->in_flight = false;
-    if (FY_UNLIKELY(!future->refs))
-        loop->jobs_abandoned--;
+    if (ends_as_run(self)) {
+        fy_future_finish(future);
+    } else if (future->state == FY_FUTURE_PENDING) {
+        fy_outcome cancelled = future->outcome;
+        future->outcome = (fy_outcome){.kind = FY_VALUE_NONE};
+        fy_future_finish_cancelled(future, fy_outcome_message(&cancelled));
+        fy_outcome_clear(&cancelled);
+    } else {
+        fy_outcome_clear(&future->outcome);
+    }
+}
+
+/* Where user code may be called, which may let go of the future, or nobody wants it any more. */
+FY_NOINLINE static void deliver_carefully(fy_async_job *self) {
+    ferry_future *future = &self->future;
     future->refs++;
-    if (FY_UNLIKELY(self->job.extra != NULL)) {
+    if (self->job.extra) {
         drop_timer(self->job.extra);
         fy_job_release_arg(&self->job);
     }
     end_future(self);
     ferry_future_unref(future);
+}
+
+static void deliver(void *arg, fy_message *message) {
+    ferry_loop *loop = arg;
+    fy_async_job *self = fy_job_as_async(FY_CONTAINER(message, ferry_job, message));
+    loop->jobs_out--;
+    self->future.in_flight = false;
+    if (FY_LIKELY(self->future.callbacks && !self->job.extra && !fy_loop_closed(loop) && ends_as_run(self)))
+        fy_future_finish(&self->future);
+    else
+        deliver_carefully(self);
 }
 
 static void free_extra(ferry_job *job) {
@@ -73,15 +83,19 @@ static void free_extra(ferry_job *job) {
     fy_free(job->extra);
 }
 
+/* The loop is closed. */
+FY_NOINLINE static void discard(fy_async_job *self) {
+    ferry_loop *loop = self->future.loop;
+    fy_job_release_arg(&self->job);
+    fy_outcome_clear(&self->future.outcome);
+    free_extra(&self->job);
+    fy_loop_release(loop);
+}
+
 void fy_async_send(ferry_job *job) {
     fy_async_job *self = fy_job_as_async(job);
-    ferry_loop *loop = self->future.loop;
-    if (FY_LIKELY(fy_inbox_send(&loop->inbox, &job->message)))
-        return;
-    fy_job_release_arg(job);
-    fy_outcome_clear(&self->future.outcome);
-    free_extra(job);
-    fy_loop_release(loop);
+    if (FY_UNLIKELY(!fy_inbox_send(&self->future.loop->inbox, &job->message)))
+        discard(self);
 }
 
 /* ---- the future's side ---- */
@@ -125,9 +139,20 @@ static void forget_job(void *cell, void *arg) {
     fy_future_forget_callbacks(future);
 }
 
+static void count_abandoned(void *cell, void *arg) {
+    ferry_loop *loop = arg;
+    const ferry_future *future = &((fy_async_job *)cell)->future;
+    if (future->state != FY_FUTURE_FREE && future->in_flight && !future->refs)
+        loop->jobs_abandoned++;
+}
+
+/* Counts first, for the second walk may call user code; from there on ferry_future_unref goes on counting. */
 static void forget_jobs(ferry_loop *loop) {
-    if (loop->jobs_out)
-        fy_slab_walk(&loop->jobs, forget_job, loop);
+    loop->jobs_abandoned = 0;
+    if (!loop->jobs_out)
+        return;
+    fy_slab_walk(&loop->jobs, count_abandoned, loop);
+    fy_slab_walk(&loop->jobs, forget_job, loop);
 }
 
 void fy_bridge_attach(ferry_loop *loop) {
@@ -138,34 +163,27 @@ void fy_bridge_attach(ferry_loop *loop) {
 
 /* ---- submission ---- */
 
-/* The options are NULL, or say more than function and argument. */
-static ferry_status create_async(ferry_loop *loop, const char *origin, ferry_executor *executor,
-                                 ferry_function *function, void *arg, const ferry_job_options *options,
-                                 fy_async_job **ret_self) {
-    if (FY_UNLIKELY(!loop->executors.message))
-        fy_bridge_attach(loop);
+static inline fy_async_job *create_async(ferry_loop *loop, const char *origin, ferry_executor *executor,
+                                         ferry_function *function, void *arg) {
     fy_async_job *self = fy_slab_alloc(&loop->jobs);
-    if (!self)
-        return APR_ENOMEM;
+    if (FY_UNLIKELY(!self))
+        return NULL;
     fy_job_init(&self->job, origin, executor, function, arg, FY_JOB_PENDING | FY_JOB_ASYNC);
-    ferry_status status = options ? fy_job_add_options(&self->job, options) : 0;
-    if (FY_UNLIKELY(status)) {
-        self->future.state = FY_FUTURE_FREE;
-        fy_slab_free(&loop->jobs, self);
-        return status;
-    }
     fy_future_init(&self->future, loop, FY_FUTURE_JOB, origin);
     self->future.in_flight = true;
     loop->jobs_out++;
-    *ret_self = self;
-    return 0;
+    return self;
 }
 
-static void undo_create(ferry_loop *loop, fy_async_job *self) {
-    loop->jobs_out--;
+/* It was refused. Returns: `status`. */
+FY_NOINLINE static ferry_status undo_create(ferry_loop *loop, fy_async_job *self, ferry_status status) {
+    if (self->job.extra)
+        drop_timer(self->job.extra);
     fy_job_fini_options(&self->job);
+    loop->jobs_out--;
     self->future.state = FY_FUTURE_FREE;
     fy_slab_free(&loop->jobs, self);
+    return status;
 }
 
 /* The time is up: the future ends now; the job does not start, or is told. */
@@ -194,22 +212,12 @@ static ferry_status start_timer(ferry_loop *loop, fy_async_job *self) {
     return status;
 }
 
-static ferry_status submit(const char *origin, ferry_loop *loop, ferry_executor *executor, ferry_function *function,
-                           void *arg, const ferry_job_options *options, ferry_future **ret_future) {
-    fy_async_job *self = NULL;
-    ferry_status status = create_async(loop, origin, executor, function, arg, options, &self);
+/* Returns: as ferry_run_in_executor. */
+static inline ferry_status submit(ferry_loop *loop, fy_async_job *self, ferry_future **ret_future) {
+    ferry_status status = fy_executor_submit_job(self->job.executor, &self->job, loop);
     if (FY_UNLIKELY(status))
-        return status;
-    status = start_timer(loop, self);
-    if (!status)
-        status = fy_executor_submit_job(executor, &self->job, loop);
-    if (FY_UNLIKELY(status)) {
-        if (self->job.extra)
-            drop_timer(self->job.extra);
-        undo_create(loop, self);
-        return status;
-    }
-    if (ret_future)
+        return undo_create(loop, self, status);
+    if (FY_LIKELY(ret_future != NULL))
         *ret_future = &self->future;
     else
         ferry_future_unref(&self->future);
@@ -217,14 +225,16 @@ static ferry_status submit(const char *origin, ferry_loop *loop, ferry_executor 
 }
 
 /* Fills in what may be left out. Returns: as ferry_run_in_executor, but nothing about the job. */
-static ferry_status choose(ferry_loop **loop, ferry_executor **executor) {
+static inline ferry_status choose(ferry_loop **loop, ferry_executor **executor) {
     if (!*loop)
         *loop = ferry_running_loop();
-    if (!*loop)
+    if (FY_UNLIKELY(!*loop))
         return APR_EINVAL;
     ferry_status status = fy_loop_check(*loop);
     if (FY_UNLIKELY(status))
         return status;
+    if (FY_UNLIKELY(!(*loop)->executors.message))
+        fy_bridge_attach(*loop);
     return FY_LIKELY(*executor != NULL) ? fy_executor_check(*executor) : fy_default_executor_get(*loop, executor);
 }
 
@@ -236,7 +246,13 @@ ferry_status ferry_run_in_executor_with_from(const char *origin, ferry_loop *loo
         status = choose(&loop_or_null, &executor_or_null);
     if (status)
         return status;
-    return submit(origin, loop_or_null, executor_or_null, options->function, options->arg, options, ret_future);
+    fy_async_job *self = create_async(loop_or_null, origin, executor_or_null, options->function, options->arg);
+    if (!self)
+        return APR_ENOMEM;
+    status = fy_job_add_options(&self->job, options);
+    if (!status)
+        status = start_timer(loop_or_null, self);
+    return status ? undo_create(loop_or_null, self, status) : submit(loop_or_null, self, ret_future);
 }
 
 ferry_status ferry_run_in_executor_from(const char *origin, ferry_loop *loop_or_null, ferry_executor *executor_or_null,
@@ -246,15 +262,17 @@ ferry_status ferry_run_in_executor_from(const char *origin, ferry_loop *loop_or_
     ferry_status status = choose(&loop_or_null, &executor_or_null);
     if (FY_UNLIKELY(status))
         return status;
-    return submit(origin, loop_or_null, executor_or_null, function, arg, NULL, ret_future);
+    fy_async_job *self = create_async(loop_or_null, origin, executor_or_null, function, arg);
+    return FY_LIKELY(self != NULL) ? submit(loop_or_null, self, ret_future) : APR_ENOMEM;
 }
 
 ferry_status fy_async_create_bare(ferry_loop *loop, const char *origin, ferry_job **ret_job,
                                   ferry_future **ret_future) {
-    fy_async_job *self = NULL;
-    ferry_status status = create_async(loop, origin, NULL, NULL, NULL, NULL, &self);
-    if (status)
-        return status;
+    if (!loop->executors.message)
+        fy_bridge_attach(loop);
+    fy_async_job *self = create_async(loop, origin, NULL, NULL, NULL);
+    if (!self)
+        return APR_ENOMEM;
     *ret_job = &self->job;
     *ret_future = &self->future;
     return 0;

@@ -36,13 +36,6 @@ void ferry_executor_unref(ferry_executor *executor) {
 
 /* ---- submitting ---- */
 
-ferry_status fy_executor_submit_job(ferry_executor *executor, ferry_job *job, ferry_loop *loop_or_null) {
-    ferry_status status = executor->ops->submit(executor, job, loop_or_null);
-    if (FY_UNLIKELY(status))
-        atomic_fetch_add_explicit(&executor->rejected, 1, memory_order_relaxed);
-    return status;
-}
-
 ferry_status ferry_executor_submit_with_from(const char *origin, ferry_executor *executor,
                                              const ferry_job_options *options, ferry_job **ret_job) {
     ferry_status status = fy_executor_check(executor);

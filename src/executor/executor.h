@@ -72,7 +72,12 @@ static inline ferry_status fy_executor_check(const ferry_executor *executor) {
 }
 
 /* Submits; counts a refusal. */
-ferry_status fy_executor_submit_job(ferry_executor *executor, ferry_job *job, ferry_loop *loop_or_null);
+static inline ferry_status fy_executor_submit_job(ferry_executor *executor, ferry_job *job, ferry_loop *loop_or_null) {
+    ferry_status status = executor->ops->submit(executor, job, loop_or_null);
+    if (FY_UNLIKELY(status))
+        atomic_fetch_add_explicit(&executor->rejected, 1, memory_order_relaxed);
+    return status;
+}
 
 /* fy_job_request_cancel, and lets the executor of a job that was pending know. */
 uint32_t fy_executor_cancel(ferry_job *job);

@@ -62,6 +62,8 @@ ferry_status fy_job_create_plain(const char *origin, ferry_executor *executor, c
         return APR_ENOMEM;
     plain->outcome = (fy_outcome){.kind = FY_VALUE_NONE};
     fy_job_init(&plain->job, origin, executor, options->function, options->arg, FY_JOB_PENDING);
+    plain->job.watchers = NULL;
+    atomic_init(&plain->job.refs, 2);
     ferry_status status = fy_job_add_options(&plain->job, options);
     if (status) {
         fy_free(plain);
@@ -106,11 +108,9 @@ void ferry_job_unref_all(ferry_job **jobs, size_t count) {
 
 /* ---- what a function returns ---- */
 
-/* Makes the outcome agree with the function's status. */
-static void settle(fy_outcome *outcome, ferry_status status) {
+FY_NOINLINE static void settle(fy_outcome *outcome, ferry_status status) {
     if (status == 0) {
-        if (outcome->kind == FY_VALUE_ERROR)
-            fy_outcome_clear(outcome);
+        fy_outcome_clear(outcome);
     } else if (outcome->kind == FY_VALUE_ERROR) {
         outcome->status = status;
     } else {
@@ -119,7 +119,9 @@ static void settle(fy_outcome *outcome, ferry_status status) {
 }
 
 void fy_job_settle(ferry_job *job, ferry_status status) {
-    settle(fy_job_outcome(job), status);
+    fy_outcome *outcome = fy_job_outcome(job);
+    if (FY_UNLIKELY(status || outcome->kind == FY_VALUE_ERROR))
+        settle(outcome, status);
 }
 
 ferry_call *ferry_job_call(ferry_job *job) {
@@ -206,14 +208,17 @@ static void enter_state(ferry_job *job, uint32_t from, uint32_t to) {
         fy_lot_notify(job);
 }
 
-void fy_job_finish_claimed(ferry_job *job, ferry_status status) {
-    settle(fy_job_outcome(job), status);
-    if (fy_job_is_async(job)) {
-        fy_async_send(job);
-        return;
-    }
+FY_NOINLINE static void finish_plain(ferry_job *job) {
     fy_job_release_arg(job);
     enter_state(job, FY_JOB_RUNNING, FY_JOB_FINISHED);
+}
+
+void fy_job_finish_claimed(ferry_job *job, ferry_status status) {
+    fy_job_settle(job, status);
+    if (fy_job_is_async(job))
+        fy_async_send(job);
+    else
+        finish_plain(job);
 }
 
 ferry_status fy_job_call_function(ferry_job *job) {

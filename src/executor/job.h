@@ -119,17 +119,15 @@ static inline int fy_job_priority(const ferry_job *job) {
 /* Whether the options make sense. Returns: 0, APR_EINVAL. */
 ferry_status fy_job_options_check(const ferry_job_options *options);
 
-/* Fills the shared part. */
+/* Fills the part that both forms use. */
 static inline void fy_job_init(ferry_job *job, const char *origin, ferry_executor *executor, ferry_function *function,
                                void *arg, uint32_t state) {
-    job->watchers = NULL;
     job->function = function;
     job->arg = arg;
     job->extra = NULL;
     job->executor = executor;
     job->origin = origin;
     atomic_init(&job->state, state);
-    atomic_init(&job->refs, 2);
 }
 
 /* Adds what the options ask for beyond function and argument; copies the argument if it is to be copied.

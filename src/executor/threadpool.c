@@ -155,7 +155,7 @@ static void destroy(ferry_executor *executor) {
 
 /* ---- submitting ---- */
 
-static void flush(fy_pool *pool) {
+FY_NOINLINE static void flush(fy_pool *pool) {
     fy_mutex_lock(&pool->lock);
     fy_pool_move_stage(pool);
     fy_wake wake = fy_pool_choose_wake(pool);
@@ -170,9 +170,7 @@ static void flush_stage(fy_turn_hook *hook) {
 }
 
 /* In a turn nothing more is to be done, for its end will flush the stage. */
-static void flush_at_turn_end(fy_pool *pool, ferry_loop *loop) {
-    if (pool->stage_hook.linked)
-        return;
+FY_NOINLINE static void flush_at_turn_end(fy_pool *pool, ferry_loop *loop) {
     fy_pool_hold(pool);
     fy_loop_at_turn_end(loop, &pool->stage_hook);
 }
@@ -194,7 +192,8 @@ static bool try_stage(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     pool->stage[tail % FY_STAGE] = job;
     if (loop->in_turn) {
         atomic_store_explicit(&pool->stage_tail, tail + 1, memory_order_release);
-        flush_at_turn_end(pool, loop);
+        if (FY_UNLIKELY(!pool->stage_hook.linked))
+            flush_at_turn_end(pool, loop);
     } else {
         /* Either a worker that is about to sleep sees the job, or this thread sees that it is needed: both first write,
          * then look, in the one order of all such steps. */
@@ -262,10 +261,8 @@ static void claim_stage(fy_pool *pool, ferry_loop *loop) {
         fy_pool_reserve_stage(pool);
 }
 
-static ferry_status submit(ferry_executor *executor, ferry_job *job, ferry_loop *loop) {
-    fy_pool *pool = fy_pool_of(executor);
-    if (loop && try_stage(pool, job, loop))
-        return 0;
+/* Through the lock. Keeps its registers off the quick way. */
+FY_NOINLINE static ferry_status submit_now(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     job->submitted_ticks = fy_clock_ticks();
     fy_wake wake = {NULL, false};
     fy_mutex_lock(&pool->lock);
@@ -280,6 +277,11 @@ static ferry_status submit(ferry_executor *executor, ferry_job *job, ferry_loop 
     fy_mutex_unlock(&pool->lock);
     (void)fy_pool_wake(pool, wake); /* other workers have it if a new one cannot come */
     return status;
+}
+
+static ferry_status submit(ferry_executor *executor, ferry_job *job, ferry_loop *loop) {
+    fy_pool *pool = fy_pool_of(executor);
+    return FY_LIKELY(loop && try_stage(pool, job, loop)) ? 0 : submit_now(pool, job, loop);
 }
 
 /* ---- being waited for ---- */

@@ -30,11 +30,14 @@ static void unlink_waiting(ferry_handle *handle) {
     ferry_handle_unref(handle);
 }
 
-static ferry_status run_queued(ferry_handle *handle) {
+static void run_queued(ferry_handle *handle) {
+    if (FY_UNLIKELY(handle->cancelled)) {
+        fy_handle_drop(handle);
+        return;
+    }
     ferry_future *future = handle->future;
-    ferry_status status = handle->done_callback(future, handle->arg);
+    fy_handle_ran(handle, handle->done_callback(future, handle->arg));
     ferry_future_unref(future);
-    return status;
 }
 
 static void drop_queued(ferry_handle *handle) {
@@ -57,7 +60,7 @@ ferry_handle *fy_done_callback_create(const char *origin, ferry_future *future, 
 
 void fy_done_callback_add(ferry_handle *handle) {
     ferry_future *future = handle->future;
-    if (future->state == FY_FUTURE_PENDING) {
+    if (FY_LIKELY(future->state == FY_FUTURE_PENDING)) {
         link_last(future, handle);
     } else {
         future->refs++;

@@ -55,9 +55,7 @@ void fy_future_init_pending(ferry_future *future, ferry_loop *loop, int kind, co
     future->refs = 1;
     future->state = FY_FUTURE_PENDING;
     future->kind = (uint8_t)kind;
-    future->looked_at = false;
-    future->is_cancelling = false;
-    future->is_marked = false;
+    future->flags = 0;
     future->in_flight = false;
     future->callbacks = NULL;
     future->origin = origin;
@@ -106,7 +104,8 @@ static void drop_callbacks(ferry_handle *handle) {
     }
 }
 
-FY_NOINLINE static void destroy(ferry_future *future) {
+/* One that has not simply succeeded. false: it is somebody's again. */
+FY_NOINLINE static bool let_go(ferry_future *future) {
     if (future->state == FY_FUTURE_PENDING)
         drop_callbacks(future->callbacks);
     else if (future->state == FY_FUTURE_CANCELLED)
@@ -117,19 +116,30 @@ FY_NOINLINE static void destroy(ferry_future *future) {
         future->looked_at = true;
         report_unseen_error(future);
         ferry_future_unref(future);
-        return;
+        return false;
     }
-    fy_outcome_clear(&future->outcome);
+    return true;
+}
+
+FY_NOINLINE static void destroy(ferry_future *future) {
+    bool has_succeeded = future->state == FY_FUTURE_DONE && !future->outcome.status;
+    if (FY_UNLIKELY(!has_succeeded) && !let_go(future))
+        return;
+    if (FY_UNLIKELY(fy_outcome_owns(&future->outcome)))
+        fy_outcome_clear(&future->outcome);
     future->state = FY_FUTURE_FREE;
     class_of(future)->free(future);
 }
 
-/* Nobody holds it, but its job is still out: the job's delivery will end it, run its callbacks and free it. */
-static void abandon(ferry_future *future) {
+/* Nobody holds it, but its job is still out: the job's delivery will end it, run its callbacks and free it. What has
+ * to be seen to by then: words that nobody will read, and a closed loop, which counts those that hold it. */
+FY_NOINLINE static void abandon(ferry_future *future) {
     if (future->state == FY_FUTURE_CANCELLED) {
         fy_free(future->cancel_error);
         future->cancel_error = NULL;
     }
+    if (!fy_loop_closed(future->loop))
+        return;
     future->loop->jobs_abandoned++;
     if (future->loop->cells_hold)
         fy_loop_cell_gone(future->loop);
@@ -149,10 +159,10 @@ void ferry_future_unref(ferry_future *future) {
     FY_ASSERT(fy_loop_may_touch(future->loop));
     if (--future->refs)
         return;
-    if (future->in_flight)
-        abandon(future);
-    else
+    if (!future->in_flight)
         destroy(future);
+    else if (FY_UNLIKELY(future->state == FY_FUTURE_CANCELLED || fy_loop_closed(future->loop)))
+        abandon(future);
 }
 
 void ferry_future_unref_all(ferry_future **futures, size_t count) {
@@ -164,8 +174,9 @@ void ferry_future_unref_all(ferry_future **futures, size_t count) {
 
 /* ---- ending ---- */
 
-static void post_callbacks(ferry_future *future, ferry_handle *handle) {
-    if (FY_UNLIKELY(fy_loop_closed(future->loop))) {
+static inline void post_callbacks(ferry_future *future, ferry_handle *handle) {
+    ferry_loop *loop = future->loop;
+    if (FY_UNLIKELY(fy_loop_closed(loop))) {
         drop_callbacks(handle);
         return;
     }
@@ -173,7 +184,7 @@ static void post_callbacks(ferry_future *future, ferry_handle *handle) {
         ferry_handle *next = handle->next;
         handle->place = FY_HANDLE_QUEUED;
         future->refs++;
-        fy_ready_push_handle(&future->loop->ready, handle);
+        fy_ready_push_handle(&loop->ready, handle);
         handle = next;
     }
 }

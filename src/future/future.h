@@ -28,9 +28,14 @@ struct ferry_future {
     uint32_t refs;
     uint8_t state;
     uint8_t kind;
-    bool looked_at : 1; /* at the error, if it is one */
-    bool is_cancelling : 1; /* OP: with the kernel, which was told to let go of it */
-    bool is_marked : 1; /* only while a list is gone through in which it may stand twice */
+    union {
+        struct {
+            bool looked_at : 1;     /* at the error, if it is one */
+            bool is_cancelling : 1; /* OP: with the kernel, which was told to let go of it */
+            bool is_marked : 1;     /* only while a list is gone through in which it may stand twice */
+        };
+        uint8_t flags; /* all of them, so that making a future does not read what was there */
+    };
     bool in_flight;     /* JOB: the job is out, the outcome is its own, and it holds the future without a count */
     union {
         ferry_handle *callbacks;   /* PENDING: oldest first; the first one's `previous` is the last */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hints.h"
 
 /* ---- the words of an error ---- */
 
@@ -59,7 +60,8 @@ void fy_outcome_clear(fy_outcome *outcome) {
 }
 
 void fy_outcome_set_integer(fy_outcome *outcome, int64_t value) {
-    fy_outcome_clear(outcome);
+    if (FY_UNLIKELY(fy_outcome_owns(outcome)))
+        fy_outcome_clear(outcome);
     outcome->kind = FY_VALUE_INTEGER;
     outcome->integer = value;
 }

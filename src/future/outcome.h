@@ -10,7 +10,7 @@
 
 #include "ferry/future.h"
 
-/* FY_VALUE_NONE: success without a value, or not done. */
+/* FY_VALUE_NONE: success without a value, or not done. From POINTER on, the outcome may own something. */
 enum { FY_VALUE_NONE, FY_VALUE_INTEGER, FY_VALUE_REAL, FY_VALUE_POINTER, FY_VALUE_BYTES, FY_VALUE_ERROR };
 
 /* The words that go with an error, in one allocation. */
@@ -40,6 +40,11 @@ _Static_assert(sizeof(fy_outcome) <= 32, "an outcome is half a cache line");
 /* An error's words, or NULL where there are none or no memory. Either may be NULL. */
 fy_error *fy_error_create(const char *worker, const char *message);
 fy_error *fy_error_create_formatted(const char *worker, const char *format, va_list args);
+
+/* Whether there is something to free: numbers own nothing. */
+static inline bool fy_outcome_owns(const fy_outcome *outcome) {
+    return outcome->kind >= FY_VALUE_POINTER;
+}
 
 /* Frees what the outcome owns and makes it "not done, no value". */
 void fy_outcome_clear(fy_outcome *outcome);

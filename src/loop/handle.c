@@ -40,14 +40,10 @@ void ferry_handle_unref(ferry_handle *handle) {
     if (!handle)
         return;
     FY_ASSERT(handle->kind != FY_HANDLE_FREE);
-    if (handle->kind == FY_HANDLE_THREADSAFE) {
+    if (handle->kind == FY_HANDLE_THREADSAFE)
         fy_threadsafe_unref(handle);
-        return;
-    }
-    if (--handle->refs)
-        return;
-    handle->kind = FY_HANDLE_FREE;
-    fy_loop_free_cell(handle->loop, &handle->loop->handles, handle);
+    else
+        fy_handle_release(handle);
 }
 
 /* ---- running ---- */
@@ -61,41 +57,29 @@ void fy_handle_drop(ferry_handle *handle) {
     ferry_handle_unref(handle);
 }
 
-static void run_special(ferry_loop *loop, ferry_handle *handle) {
-    if (handle->kind == FY_HANDLE_THREADSAFE)
+void fy_handle_drop_timer(ferry_handle *handle) {
+    handle->place = FY_HANDLE_ENDED;
+    fy_handle_release(handle);
+}
+
+static void run_own(ferry_handle *handle) {
+    if (handle->cancelled)
+        fy_handle_drop(handle);
+    else
+        fy_handle_ran(handle, handle->callback(handle->arg));
+}
+
+void fy_handle_run(ferry_loop *loop, ferry_handle *handle) {
+    if (handle->kind == FY_HANDLE_DONE)
+        loop->done_hooks->run(handle);
+    else if (handle->kind < FY_HANDLE_DONE)
+        run_own(handle);
+    else if (handle->kind == FY_HANDLE_THREADSAFE)
         fy_threadsafe_run(loop, handle);
     else if (handle->kind == FY_HANDLE_WATCH)
         loop->io.run_watch(handle);
     else
         loop->tasks.hooks->wake(handle);
-}
-
-/* Most have no other holder; hundreds of thousands may come at once. */
-void fy_handle_drop_timer(ferry_handle *handle) {
-    handle->place = FY_HANDLE_ENDED;
-    if (FY_LIKELY(handle->refs == 1)) {
-        handle->kind = FY_HANDLE_FREE;
-        fy_loop_free_cell(handle->loop, &handle->loop->handles, handle);
-    } else {
-        handle->refs--;
-    }
-}
-
-void fy_handle_run(ferry_loop *loop, ferry_handle *handle) {
-    if (handle->kind >= FY_HANDLE_THREADSAFE) {
-        run_special(loop, handle);
-        return;
-    }
-    if (handle->cancelled) {
-        fy_handle_drop(handle);
-        return;
-    }
-    ferry_status status =
-        handle->kind == FY_HANDLE_DONE ? loop->done_hooks->run(handle) : handle->callback(handle->arg);
-    handle->place = FY_HANDLE_ENDED;
-    if (FY_UNLIKELY(status))
-        fy_loop_report_callback(loop, status, handle->origin, handle);
-    ferry_handle_unref(handle);
 }
 
 /* ---- what the user may do with it ---- */
@@ -142,7 +126,7 @@ ferry_status ferry_call_soon_from(const char *origin, ferry_loop *loop, ferry_ca
     if (FY_UNLIKELY(status))
         return status;
     if (FY_LIKELY(!ret_handle))
-        return fy_ready_push(&loop->ready, callback, arg, origin, NULL);
+        return fy_ready_push(&loop->ready, callback, arg, origin);
     ferry_handle *handle = fy_handle_create(loop, FY_HANDLE_SOON, origin, arg);
     if (!handle)
         return ENOMEM;

@@ -60,7 +60,7 @@ void fy_handle_drop_timer(ferry_handle *handle);
 
 /* What the loop's floor leaves to the future's: how a done callback is run, and how a handle leaves its future. */
 typedef struct fy_done_hooks {
-    ferry_status (*run)(ferry_handle *handle);
+    void (*run)(ferry_handle *handle); /* as fy_handle_run */
     void (*drop)(ferry_handle *handle);   /* it was queued and will not run */
     void (*unlink)(ferry_handle *handle); /* it waits in its future's list and was cancelled */
 } fy_done_hooks;

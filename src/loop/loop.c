@@ -156,11 +156,6 @@ void fy_loop_cell_gone(ferry_loop *loop) {
 
 /* ---- closing ---- */
 
-static void hand_on_message(void *arg, fy_message *message) {
-    ferry_loop *loop = arg;
-    loop->executors.message(loop, message);
-}
-
 /* What was posted is dropped with what is ready, and reported with it; without memory for it there is one report
  * less. */
 static void keep_handle(void *arg, ferry_handle *handle) {
@@ -170,7 +165,7 @@ static void keep_handle(void *arg, ferry_handle *handle) {
 
 static bool keep_post(void *arg, ferry_callback *callback, void *post_arg, const char *origin) {
     ferry_loop *loop = arg;
-    (void)fy_ready_push(&loop->ready, callback, post_arg, origin, NULL);
+    (void)fy_ready_push(&loop->ready, callback, post_arg, origin);
     return true;
 }
 
@@ -231,7 +226,7 @@ static void report_all_pending(ferry_loop *loop) {
 static void close_inbox(ferry_loop *loop) {
     size_t out = loop->jobs_out;
     atomic_fetch_add_explicit(&loop->refs, out, memory_order_relaxed);
-    fy_inbox_close(&loop->inbox, &(fy_inbox_reader){hand_on_message, keep_handle, keep_post, loop});
+    fy_inbox_close(&loop->inbox, &(fy_inbox_reader){loop->executors.message, keep_handle, keep_post, loop});
     atomic_fetch_sub_explicit(&loop->refs, out - loop->jobs_out, memory_order_relaxed);
 }
 

@@ -38,7 +38,7 @@ typedef struct fy_loop_executors {
     void *default_executor;
     bool shut_down;                           /* the default one: no more submissions */
     const void *future_class;                 /* fy_future_class of a job's future */
-    void (*message)(ferry_loop *loop, fy_message *message);
+    void (*message)(void *loop, fy_message *message); /* a finished job has come home */
     void (*close)(ferry_loop *loop);          /* the loop is closing: let go of the default executor */
     void (*forget_jobs)(ferry_loop *loop);    /* the inbox is shut: what is still out will not come home */
 } fy_loop_executors;
@@ -114,7 +114,7 @@ struct ferry_loop {
     fy_turn_hook *hooks;
     fy_close_hook *close_hooks;
     size_t jobs_out;        /* with executors, their messages still to come */
-    size_t jobs_abandoned;  /* of these, how many have a future that nobody holds any more */
+    size_t jobs_abandoned;  /* closed: of these, how many have a future that nobody holds any more */
     fy_loop_executors executors;
     const fy_done_hooks *done_hooks;
     fy_loop_io io;
@@ -198,6 +198,14 @@ static inline void fy_loop_free_cell(ferry_loop *loop, fy_slab *slab, void *cell
         fy_loop_cell_gone(loop);
 }
 
+/* ferry_handle_unref of one that is not thread-safe. */
+static inline void fy_handle_release(ferry_handle *handle) {
+    if (--handle->refs)
+        return;
+    handle->kind = FY_HANDLE_FREE;
+    fy_loop_free_cell(handle->loop, &handle->loop->handles, handle);
+}
+
 /* References from any thread, beside the public ones. */
 void fy_loop_hold(ferry_loop *loop);
 void fy_loop_release(ferry_loop *loop);
@@ -220,5 +228,13 @@ void fy_loop_report_slow(ferry_loop *loop, const char *origin, int64_t took_us);
 
 /* A callback made at `origin` returned `status`. */
 void fy_loop_report_callback(ferry_loop *loop, ferry_status status, const char *origin, ferry_handle *handle);
+
+/* Its callback was run from the ready queue and has returned `status`: uses up the queue's reference. */
+static inline void fy_handle_ran(ferry_handle *handle, ferry_status status) {
+    handle->place = FY_HANDLE_ENDED;
+    if (FY_UNLIKELY(status))
+        fy_loop_report_callback(handle->loop, status, handle->origin, handle);
+    fy_handle_release(handle);
+}
 
 #endif

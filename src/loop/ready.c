@@ -52,13 +52,14 @@ ferry_status fy_ready_grow(fy_ready *ready) {
     bool full = ready->tail - ready->head > ready->mask;
     if (full && double_ring(ready))
         fy_ready_settle(ready);
-    full = ready->tail - ready->head > ready->mask;
-    return full || ready->overflow ? ENOMEM : 0;
+    return fy_ready_has_room(ready) ? 0 : ENOMEM;
 }
 
-void fy_ready_push_handle(fy_ready *ready, ferry_handle *handle) {
-    if (fy_ready_push(ready, NULL, NULL, NULL, handle) == 0)
+void fy_ready_push_handle_slowly(fy_ready *ready, ferry_handle *handle) {
+    if (fy_ready_grow(ready) == 0) {
+        ready->entries[ready->tail++ & ready->mask].handle = handle;
         return;
+    }
     handle->next = NULL;
     if (ready->overflow)
         ready->overflow_last->next = handle;

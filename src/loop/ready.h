@@ -35,8 +35,8 @@ void fy_ready_fini(fy_ready *ready);
 /* Makes room for one more entry. Returns: 0, APR_ENOMEM. */
 ferry_status fy_ready_grow(fy_ready *ready);
 
-/* Queues a handle, whatever the memory says. */
-void fy_ready_push_handle(fy_ready *ready, ferry_handle *handle);
+/* Queues a handle where the ring is full, whatever the memory says. */
+void fy_ready_push_handle_slowly(fy_ready *ready, ferry_handle *handle);
 
 /* Moves the overflow into the ring as far as there is room. */
 void fy_ready_settle(fy_ready *ready);
@@ -45,10 +45,13 @@ static inline size_t fy_ready_count(const fy_ready *ready) {
     return ready->tail - ready->head + ready->overflow_count;
 }
 
+static inline bool fy_ready_has_room(const fy_ready *ready) {
+    return ready->tail - ready->head <= ready->mask && !ready->overflow;
+}
+
 /* Queues what an entry is made of. Returns: 0, APR_ENOMEM (also while there is an overflow: the order is kept). */
-static inline ferry_status fy_ready_push(fy_ready *ready, ferry_callback *callback, void *arg, const char *origin,
-                                         ferry_handle *handle) {
-    if (FY_UNLIKELY(ready->tail - ready->head > ready->mask || ready->overflow)) {
+static inline ferry_status fy_ready_push(fy_ready *ready, ferry_callback *callback, void *arg, const char *origin) {
+    if (FY_UNLIKELY(!fy_ready_has_room(ready))) {
         ferry_status status = fy_ready_grow(ready);
         if (status)
             return status;
@@ -57,8 +60,16 @@ static inline ferry_status fy_ready_push(fy_ready *ready, ferry_callback *callba
     entry->callback = callback;
     entry->arg = arg;
     entry->origin = origin;
-    entry->handle = handle;
+    entry->handle = NULL;
     return 0;
+}
+
+/* Queues a handle, whatever the memory says. */
+static inline void fy_ready_push_handle(fy_ready *ready, ferry_handle *handle) {
+    if (FY_LIKELY(fy_ready_has_room(ready)))
+        ready->entries[ready->tail++ & ready->mask].handle = handle;
+    else
+        fy_ready_push_handle_slowly(ready, handle);
 }
 
 /* The ring is not empty. */

@@ -50,11 +50,6 @@ int64_t ferry_loop_time(ferry_loop *loop) {
 
 /* ---- step 1: the inbox ---- */
 
-static void take_message(void *arg, fy_message *message) {
-    ferry_loop *loop = arg;
-    loop->executors.message(loop, message);
-}
-
 static void take_handle(void *arg, ferry_handle *handle) {
     ferry_loop *loop = arg;
     fy_ready_push_handle(&loop->ready, handle);
@@ -62,13 +57,13 @@ static void take_handle(void *arg, ferry_handle *handle) {
 
 static bool take_post(void *arg, ferry_callback *callback, void *post_arg, const char *origin) {
     ferry_loop *loop = arg;
-    return fy_ready_push(&loop->ready, callback, post_arg, origin, NULL) == 0;
+    return fy_ready_push(&loop->ready, callback, post_arg, origin) == 0;
 }
 
 static void drain_inbox(ferry_loop *loop) {
     if (fy_inbox_has_news(&loop->inbox) && !(FY_UNLIKELY(loop->backend->holds_posts != NULL) &&
                                              loop->backend->holds_posts(loop->backend)))
-        fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){take_message, take_handle, take_post, loop});
+        fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){loop->executors.message, take_handle, take_post, loop});
     if (FY_UNLIKELY(fy_loop_has_signals(loop)))
         fy_signals_take(loop);
 }

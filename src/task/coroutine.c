@@ -147,9 +147,7 @@ void fy_task_make_ready(fy_task *task) {
     wake->cancelled = false;
     wake->future = NULL;
     wake->refs++;
-    fy_ready *ready = &fy_task_loop(task)->ready;
-    if (FY_UNLIKELY(fy_ready_push(ready, NULL, NULL, NULL, wake)))
-        fy_ready_push_handle(ready, wake);
+    fy_ready_push_handle(&fy_task_loop(task)->ready, wake);
 }
 
 /* ---- stacks that nobody uses ---- */
