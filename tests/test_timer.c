@@ -167,17 +167,24 @@ static bool is_before(const member *one, const member *other) {
     return one->when_us != other->when_us ? one->when_us < other->when_us : one->made < other->made;
 }
 
+static void add_member(ferry_loop *loop, int made, int64_t when_us) {
+    crowd[made] = (member){NULL, when_us, made, false};
+    CHECK_STATUS(ferry_call_at(loop, when_us, note_member, &crowd[made], &crowd[made].handle), 0);
+}
+
+static void cancel_one_now_and_then(uint32_t *seed, int made) {
+    if (next_random(seed) % 3)
+        return;
+    member *victim = &crowd[next_random(seed) % (unsigned)made];
+    ferry_handle_cancel(victim->handle);
+    victim->cancelled = true;
+}
+
 static void make_crowd(ferry_loop *loop, uint32_t *seed, int64_t base_us, uint32_t spread_us) {
     ran_count = 0;
     for (int i = 0; i < CROWD; i++) {
-        member *one = &crowd[i];
-        *one = (member){NULL, base_us + next_random(seed) % spread_us, i, false};
-        CHECK_STATUS(ferry_call_at(loop, one->when_us, note_member, one, &one->handle), 0);
-        if (next_random(seed) % 3 == 0) {
-            member *victim = &crowd[next_random(seed) % (unsigned)(i + 1)];
-            ferry_handle_cancel(victim->handle);
-            victim->cancelled = true;
-        }
+        add_member(loop, i, base_us + next_random(seed) % spread_us);
+        cancel_one_now_and_then(seed, i + 1);
     }
 }
 
@@ -209,6 +216,84 @@ static void crowd_of_timers_runs_in_order_without_the_cancelled(void) {
     run_for(loop, 40000);
     check_crowd();
     end_loop(loop);
+}
+
+static int64_t ever_earlier(int i, uint32_t random) {
+    (void)random;
+    return CROWD - i;
+}
+
+static int64_t in_three_clumps(int i, uint32_t random) {
+    (void)i;
+    return random % 3 * 1000000;
+}
+
+static int64_t earlier_ones_before_a_clump(int i, uint32_t random) {
+    (void)random;
+    return i % 2 ? CROWD : CROWD - i;
+}
+
+static int64_t ever_farther_apart(int i, uint32_t random) {
+    (void)i;
+    return (int64_t)1 << random % 60;
+}
+
+static int64_t half_the_way_back(int i, uint32_t random) {
+    (void)random;
+    return INT64_MAX / 4 >> i % 62;
+}
+
+/* Orders in which a new timer is seldom the last one, or that no division by time makes even. */
+static void crowd_comes_in_awkward_orders(void) {
+    static int64_t (*const orders[])(int, uint32_t) = {ever_earlier, in_three_clumps, earlier_ones_before_a_clump,
+                                                       ever_farther_apart, half_the_way_back};
+    uint32_t seed = 2;
+    ferry_loop *loop = new_loop();
+    for (size_t order = 0; order < sizeof orders / sizeof orders[0]; order++) {
+        ran_count = 0;
+        for (int i = 0; i < CROWD; i++) {
+            add_member(loop, i, orders[order](i, next_random(&seed)) + INT64_MIN / 2);
+            cancel_one_now_and_then(&seed, i + 1);
+        }
+        turn(loop);
+        check_crowd();
+    }
+    end_loop(loop);
+}
+
+typedef struct generations {
+    ferry_loop *loop;
+    uint32_t seed;
+    int made;
+} generations;
+
+static generations born;
+
+/* Each timer sets the next one: later than now, so later than all that have run. */
+static ferry_status set_next_member(void *arg) {
+    ferry_status status = note_member(arg);
+    if (born.made == CROWD)
+        return status;
+    member *next = &crowd[born.made];
+    *next = (member){NULL, 0, born.made++, false};
+    int64_t delay_us = 1 + next_random(&born.seed) % (next_random(&born.seed) % 8 ? 3000 : 30);
+    CHECK_STATUS(ferry_call_later(born.loop, delay_us, set_next_member, next, &next->handle), 0);
+    next->when_us = ferry_handle_when(next->handle);
+    return born.made == CROWD ? ferry_loop_stop(born.loop) : status;
+}
+
+static void timers_come_and_go_in_order(void) {
+    born = (generations){new_loop(), 3, CROWD / 4};
+    int64_t now_us = ferry_loop_time(born.loop);
+    ran_count = 0;
+    for (int i = 0; i < born.made; i++) {
+        crowd[i] = (member){NULL, now_us + i % 2000, i, false};
+        CHECK_STATUS(ferry_call_at(born.loop, crowd[i].when_us, set_next_member, &crowd[i], &crowd[i].handle), 0);
+    }
+    run_forever(born.loop);
+    run_for(born.loop, 5000);
+    check_crowd();
+    end_loop(born.loop);
 }
 
 /* ---- turns ---- */
@@ -332,6 +417,8 @@ static const fy_test tests[] = {
     FY_TEST(equal_deadlines_run_in_the_order_of_making),
     FY_TEST(equal_delays_run_in_the_order_of_making),
     FY_TEST(crowd_of_timers_runs_in_order_without_the_cancelled),
+    FY_TEST(crowd_comes_in_awkward_orders),
+    FY_TEST(timers_come_and_go_in_order),
     FY_TEST(timer_that_sets_itself_again_runs_once_a_turn),
     FY_TEST(chain_of_tiny_delays_does_not_spin),
     FY_TEST(timer_takes_back_another_whether_due_or_not),

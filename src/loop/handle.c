@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Posting to the loop from its own thread, and what may be done with what was posted. The rule behind every function
- * here: cancelling only marks, but in the two places where a mark would keep memory for long (the timer heap counts it,
+ * here: cancelling only marks, but in the two places where a mark would keep memory for long (the timers count it,
  * a future's callback list lets go of it). */
 #include "loop/handle.h"
 

@@ -3,7 +3,7 @@
  * one reference:
  *
  *   FY_HANDLE_SOON        the ready queue
- *   FY_HANDLE_TIMER       the timer heap, then the ready queue
+ *   FY_HANDLE_TIMER       the timers, then the ready queue
  *   FY_HANDLE_DONE        the callback list of its future, then the ready queue (which then holds the future too)
  *   FY_HANDLE_THREADSAFE  the inbox, then the ready queue; the only kind that other threads touch
  *                         (loop/threadsafe.c)
@@ -17,8 +17,8 @@
 enum { FY_HANDLE_FREE, FY_HANDLE_SOON, FY_HANDLE_TIMER, FY_HANDLE_DONE, FY_HANDLE_THREADSAFE, FY_HANDLE_WATCH,
        FY_HANDLE_TASK };
 
-/* WAITING: in a heap or a callback list; QUEUED: in the inbox or the ready queue, or running; ENDED: has run, or never
- * will. */
+/* WAITING: among the timers or in a callback list; QUEUED: in the inbox or the ready queue, or running; ENDED: has run,
+ * or never will. */
 enum { FY_HANDLE_WAITING, FY_HANDLE_QUEUED, FY_HANDLE_ENDED };
 
 struct ferry_handle {
@@ -55,7 +55,7 @@ void fy_handle_run(ferry_loop *loop, ferry_handle *handle);
 /* Takes it from the ready queue of a loop that closes. */
 void fy_handle_drop(ferry_handle *handle);
 
-/* The same for a timer that was cancelled and taken out of the heap. */
+/* The same for a timer that was cancelled and is none of the loop's timers any more. */
 void fy_handle_drop_timer(ferry_handle *handle);
 
 /* What the loop's floor leaves to the future's: how a done callback is run, and how a handle leaves its future. */

@@ -215,8 +215,8 @@ static void report_all_pending(ferry_loop *loop) {
         report_pending(loop, "a callback was still to run when its loop was closed",
                        entry->handle ? entry->handle->origin : entry->origin, entry->handle);
     }
-    for (size_t i = 0; i < loop->timers.count; i++) {
-        ferry_handle *handle = loop->timers.heap[i].handle;
+    for (size_t i = loop->timers.begin; i < loop->timers.end; i++) {
+        ferry_handle *handle = loop->timers.entries[i].handle;
         report_pending(loop, "a timer was still pending when its loop was closed", handle->origin, handle);
     }
 }

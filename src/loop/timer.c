@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The heap itself. It is ordered by the deadlines alone, which lie in its own array, so sifting touches no handle.
- * Timers of one deadline fall due together; they are put into the order of their making when they are taken out. */
+/* Timers in one array, by deadline: first the front, a short sorted run that is taken from its beginning; behind it the
+ * shelves, each later than the one before and in no order within. Most new timers are later than nearly all others, so
+ * they go to the last shelf, at the end. When the front is used up, the next shelf is halved by time, and the earlier
+ * half again, until it is short enough to be sorted: every step runs through memory from one end to the other, where a
+ * heap would leap.
+ *
+ * A timer that belongs to an earlier shelf than the last takes its place at that one's end, for which each later one
+ * moves its first timer to its own end. The front hands its later half on to the shelf behind it when it gets long. The
+ * order is that of deadlines alone, so nothing here touches a handle; timers of one deadline fall due together, and are
+ * put into the order of their making when they are taken out. */
 #include "loop/timer.h"
 
 #include <errno.h>
@@ -10,139 +18,214 @@
 #include "base/hints.h"
 #include "base/pages.h"
 
-enum { CHILDREN = 4, FIRST_CAPACITY = 64, PURGE_CANCELLED_MIN = 50, CACHE_LINE = 64 };
+enum { FIRST_CAPACITY = 64, FRONT_MAX = 64, SORTED_AT_ONCE_MAX = 32 };
 
-static void sift_up(fy_timer *heap, size_t index, fy_timer timer) {
-    while (index) {
-        size_t parent = (index - 1) / CHILDREN;
-        if (timer.when_us >= heap[parent].when_us)
-            break;
-        heap[index] = heap[parent];
-        index = parent;
-    }
-    heap[index] = timer;
-}
-
-/* The earliest of four neighbours. Which one is a matter of chance, so it is computed without a branch. */
-static size_t earliest_of_four(const fy_timer *heap, size_t first) {
-    size_t left = first + (heap[first + 1].when_us < heap[first].when_us);
-    size_t right = first + 2 + (heap[first + 3].when_us < heap[first + 2].when_us);
-    return heap[right].when_us < heap[left].when_us ? right : left;
-}
-
-/* A large heap's lower levels are in no cache near: the grandchildren, which lie side by side, are fetched while the
- * children are looked at. Whether there are any does not matter to a prefetch. */
-static void fetch_grandchildren(const fy_timer *heap, size_t first_child) {
-    uintptr_t grandchildren = (uintptr_t)heap + (first_child * CHILDREN + 1) * sizeof *heap;
-    for (uintptr_t i = 0; i < CHILDREN; i++)
-        FY_PREFETCH((const void *)(grandchildren + i * CACHE_LINE));
-}
-
-static void sift_down(fy_timer *heap, size_t count, size_t index, fy_timer timer) {
-    for (;;) {
-        size_t first = index * CHILDREN + 1;
-        if (first >= count)
-            break;
-        fetch_grandchildren(heap, first);
-        size_t least = first;
-        if (first + CHILDREN <= count)
-            least = earliest_of_four(heap, first);
-        else
-            for (size_t child = first + 1; child < count; child++)
-                if (heap[child].when_us < heap[least].when_us)
-                    least = child;
-        if (timer.when_us <= heap[least].when_us)
-            break;
-        heap[index] = heap[least];
-        index = least;
-    }
-    heap[index] = timer;
+static size_t front_end(const fy_timers *timers) {
+    return timers->shelves ? timers->shelf[timers->shelves - 1].begin : timers->end;
 }
 
 void fy_timers_fini(fy_timers *timers) {
-    for (size_t i = 0; i < timers->count; i++)
-        fy_handle_drop(timers->heap[i].handle);
-    fy_free(timers->block);
+    for (size_t i = timers->begin; i < timers->end; i++)
+        fy_handle_drop(timers->entries[i].handle);
+    fy_free(timers->entries);
     *timers = (fy_timers){0};
 }
 
-/* Where the heap begins in its block: so that the children of each timer share a cache line. */
-static size_t heap_offset(const void *block) {
-    size_t over = ((uintptr_t)block + sizeof(fy_timer)) % CACHE_LINE;
-    return over ? CACHE_LINE - over : 0;
+/* ---- room ---- */
+
+static void move_to_start(fy_timers *timers) {
+    memmove(timers->entries, timers->entries + timers->begin, fy_timers_count(timers) * sizeof *timers->entries);
+    for (size_t i = 0; i < timers->shelves; i++)
+        timers->shelf[i].begin -= timers->begin;
+    timers->end -= timers->begin;
+    timers->begin = 0;
 }
 
-static bool grow(fy_timers *timers) {
+static bool make_room(fy_timers *timers) {
+    if (timers->begin > timers->capacity / 4) {
+        move_to_start(timers);
+        return true;
+    }
     size_t capacity = timers->capacity ? timers->capacity * 2 : FIRST_CAPACITY;
-    size_t old_offset = timers->block ? heap_offset(timers->block) : 0;
-    char *block = fy_realloc(timers->block, capacity * sizeof(fy_timer) + CACHE_LINE);
-    if (!block)
+    fy_timer *entries = fy_realloc(timers->entries, capacity * sizeof *entries);
+    if (!entries)
         return false;
-    if (capacity * sizeof(fy_timer) >= FY_PAGES_WORTH_BYTES)
-        fy_pages_expect_use(block, capacity * sizeof(fy_timer));
-    size_t offset = heap_offset(block);
-    if (offset != old_offset)
-        memmove(block + offset, block + old_offset, timers->count * sizeof(fy_timer));
-    timers->block = block;
-    timers->heap = (fy_timer *)(void *)(block + offset);
+    if (capacity * sizeof *entries >= FY_PAGES_WORTH_BYTES)
+        fy_pages_expect_use(entries, capacity * sizeof *entries);
+    timers->entries = entries;
     timers->capacity = capacity;
     return true;
 }
 
+/* ---- shelves ---- */
+
+/* The two latest become one. */
+static void join_latest_shelves(fy_timers *timers) {
+    timers->shelves--;
+    memmove(timers->shelf, timers->shelf + 1, timers->shelves * sizeof *timers->shelf);
+}
+
+static void push_shelf(fy_timers *timers, int64_t after_us, size_t begin) {
+    if (timers->shelves == FY_TIMER_SHELVES_MAX)
+        join_latest_shelves(timers);
+    timers->shelf[timers->shelves++] = (fy_timer_shelf){after_us, begin};
+}
+
+/* Sorts entries that the front is going to be. Their handles are wanted soon. */
+static void sort(fy_timer *first, const fy_timer *end) {
+    for (fy_timer *next = first; next < end; next++) {
+        fy_timer timer = *next, *place = next;
+        FY_PREFETCH(timer.handle);
+        for (; place > first && place[-1].when_us > timer.when_us; place--)
+            *place = place[-1];
+        *place = timer;
+    }
+}
+
+/* Puts those that are due by until_us first and returns where the others begin. Which ones they are is a matter of
+ * chance, so each is moved, without a branch. */
+static fy_timer *divide(fy_timer *first, const fy_timer *end, int64_t until_us) {
+    fy_timer *later = first;
+    for (; first < end; first++) {
+        fy_timer timer = *first;
+        *first = *later;
+        *later = timer;
+        later += timer.when_us <= until_us;
+    }
+    return later;
+}
+
+/* The middle of the time that they span; false: they all have the same deadline. */
+static bool find_middle(const fy_timer *first, const fy_timer *end, int64_t *ret_middle_us) {
+    int64_t least_us = first->when_us, most_us = first->when_us;
+    while (++first < end) {
+        least_us = first->when_us < least_us ? first->when_us : least_us;
+        most_us = first->when_us > most_us ? first->when_us : most_us;
+    }
+    *ret_middle_us = (int64_t)((uint64_t)least_us + ((uint64_t)most_us - (uint64_t)least_us) / 2);
+    return least_us != most_us;
+}
+
+/* The front is used up, and there is a shelf: its earliest timers become the front. */
+static void refill_front(fy_timers *timers) {
+    fy_timer_shelf first = timers->shelf[--timers->shelves];
+    size_t end = front_end(timers);
+    int64_t middle_us;
+    while (end - first.begin > SORTED_AT_ONCE_MAX &&
+           find_middle(timers->entries + first.begin, timers->entries + end, &middle_us)) {
+        end = (size_t)(divide(timers->entries + first.begin, timers->entries + end, middle_us) - timers->entries);
+        push_shelf(timers, middle_us, end);
+    }
+    sort(timers->entries + first.begin, timers->entries + end);
+}
+
+/* The later half of a front that has become long goes to the shelf behind it; but not one of two equal deadlines. */
+static void shorten_front(fy_timers *timers) {
+    const fy_timer *entries = timers->entries;
+    size_t end = front_end(timers), middle = timers->begin + (end - timers->begin) / 2;
+    if (entries[timers->begin].when_us == entries[end - 1].when_us)
+        return;
+    size_t place = middle;
+    while (place < end && entries[place].when_us == entries[middle].when_us)
+        place++;
+    if (place == end)
+        for (place = middle; entries[place - 1].when_us == entries[middle].when_us;)
+            place--;
+    if (timers->shelves)
+        timers->shelves--;
+    push_shelf(timers, entries[place - 1].when_us, place);
+}
+
+/* ---- adding ---- */
+
+static void add_to_front(fy_timers *timers, size_t place, fy_timer timer) {
+    fy_timer *entries = timers->entries;
+    for (; place > timers->begin && entries[place - 1].when_us > timer.when_us; place--)
+        entries[place] = entries[place - 1];
+    entries[place] = timer;
+    if (front_end(timers) - timers->begin > FRONT_MAX)
+        shorten_front(timers);
+}
+
 ferry_status fy_timers_add(fy_timers *timers, ferry_handle *handle) {
-    if (timers->count == timers->capacity && !grow(timers))
+    if (timers->end == timers->capacity && !make_room(timers))
         return ENOMEM;
+    fy_timer timer = {handle->when_us, handle};
     handle->sequence = timers->sequence++;
-    sift_up(timers->heap, timers->count++, (fy_timer){handle->when_us, handle});
+    size_t place = timers->end++;
+    for (size_t i = 0; i < timers->shelves; i++) {
+        if (timer.when_us > timers->shelf[i].after_us) {
+            timers->entries[place] = timer;
+            return 0;
+        }
+        size_t first = timers->shelf[i].begin++;
+        timers->entries[place] = timers->entries[first];
+        place = first;
+    }
+    add_to_front(timers, place, timer);
     return 0;
 }
 
-static ferry_handle *pop(fy_timers *timers) {
-    ferry_handle *handle = timers->heap[0].handle;
-    timers->count--;
-    if (timers->count) {
-        sift_down(timers->heap, timers->count, 0, timers->heap[timers->count]);
-        FY_PREFETCH(timers->heap[0].handle); /* most likely taken next */
+/* ---- cancelled ones ---- */
+
+/* Drops the cancelled ones of [begin, end) and moves the others to `kept`, in their order; returns the end of these.
+ * The handles lie anywhere in memory: the ones ahead are fetched while this one is looked at. Whether one is cancelled
+ * is a matter of chance, so they are told apart without a branch, a batch at a time. */
+static size_t keep_wanted(fy_timers *timers, size_t kept, size_t begin, size_t end) {
+    enum { AHEAD = 16, BATCH = 64 };
+    fy_timer *entries = timers->entries;
+    ferry_handle *dropped[BATCH];
+    while (begin < end) {
+        size_t count = 0, batch_end = end - begin < BATCH ? end : begin + BATCH;
+        for (; begin < batch_end; begin++) {
+            if (begin + AHEAD < end)
+                FY_PREFETCH(&entries[begin + AHEAD].handle->cancelled);
+            fy_timer timer = entries[begin];
+            bool cancelled = timer.handle->cancelled;
+            dropped[count] = timer.handle;
+            count += cancelled;
+            entries[kept] = timer;
+            kept += !cancelled;
+        }
+        while (count)
+            fy_handle_drop_timer(dropped[--count]);
     }
-    return handle;
+    return kept;
 }
 
-/* The handles lie anywhere in memory: the ones ahead are fetched while this one is looked at. */
-static void purge(fy_timers *timers) {
-    enum { AHEAD = 16 };
-    size_t kept = 0;
-    for (size_t i = 0; i < timers->count; i++) {
-        if (i + AHEAD < timers->count)
-            FY_PREFETCH(&timers->heap[i + AHEAD].handle->cancelled);
-        if (timers->heap[i].handle->cancelled)
-            fy_handle_drop_timer(timers->heap[i].handle);
-        else
-            timers->heap[kept++] = timers->heap[i];
+void fy_timers_purge(fy_timers *timers) {
+    size_t begin = timers->begin, end = front_end(timers);
+    size_t kept = keep_wanted(timers, 0, begin, end);
+    for (size_t i = timers->shelves; i-- > 0;) {
+        begin = end;
+        end = i ? timers->shelf[i - 1].begin : timers->end;
+        timers->shelf[i].begin = kept;
+        kept = keep_wanted(timers, kept, begin, end);
     }
-    timers->count = kept;
+    timers->begin = 0;
+    timers->end = kept;
     timers->cancelled = 0;
-    if (kept > 1)
-        for (size_t i = (kept - 2) / CHILDREN + 1; i-- > 0;)
-            sift_down(timers->heap, kept, i, timers->heap[i]);
 }
 
-void fy_timers_note_cancelled(fy_timers *timers) {
-    timers->cancelled++;
-    if (timers->cancelled > PURGE_CANCELLED_MIN && timers->cancelled > timers->count / 2)
-        purge(timers);
-}
+/* ---- taking ---- */
 
-static void drop_cancelled(fy_timers *timers) {
-    while (timers->cancelled && timers->heap[0].handle->cancelled) {
-        timers->cancelled--;
-        fy_handle_drop(pop(timers));
-    }
+/* There is one. */
+static fy_timer *first_timer(fy_timers *timers) {
+    while (timers->begin == front_end(timers))
+        refill_front(timers);
+    return &timers->entries[timers->begin];
 }
 
 int64_t fy_timers_next(fy_timers *timers) {
-    if (timers->count)
-        drop_cancelled(timers);
-    return timers->count ? timers->heap[0].when_us : FERRY_FOREVER;
+    while (fy_timers_count(timers)) {
+        fy_timer *first = first_timer(timers);
+        if (FY_LIKELY(!timers->cancelled || !first->handle->cancelled))
+            return first->when_us;
+        timers->begin++;
+        timers->cancelled--;
+        fy_handle_drop(first->handle);
+    }
+    return FERRY_FOREVER;
 }
 
 /* Merges two lists of timers, linked by `next`, by the order of their making. */
@@ -179,16 +262,21 @@ static ferry_handle *sort_by_sequence(ferry_handle *list) {
     return list;
 }
 
+/* The first timer, which fy_timers_next has found. */
+static ferry_handle *take_first(fy_timers *timers) {
+    return timers->entries[timers->begin++].handle;
+}
+
 ferry_handle *fy_timers_take_due(fy_timers *timers, int64_t now_us) {
     int64_t when_us = fy_timers_next(timers);
     if (when_us > now_us)
         return NULL;
-    ferry_handle *first = pop(timers);
+    ferry_handle *first = take_first(timers);
     first->next = NULL;
     if (FY_LIKELY(fy_timers_next(timers) != when_us))
         return first;
     do {
-        ferry_handle *handle = pop(timers);
+        ferry_handle *handle = take_first(timers);
         handle->next = first;
         first = handle;
     } while (fy_timers_next(timers) == when_us);

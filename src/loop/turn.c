@@ -264,7 +264,7 @@ ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us) {
     /* 3: finished operations resolve their futures */
     resolve(loop, &done);
     /* 4: timers that are due */
-    if (loop->timers.count)
+    if (fy_timers_count(&loop->timers))
         take_due_timers(loop);
     /* 5: exactly what is ready now */
     run_ready(loop);
