@@ -87,6 +87,7 @@ typedef struct backend_kind {
     X(prefix, reused_handle_sees_nothing_of_its_past)        \
     X(prefix, many_files_are_each_delivered_once)            \
     X(prefix, deadline_is_kept_and_never_early)              \
+    X(prefix, guess_at_the_next_wait_moves_no_deadline)      \
     X(prefix, past_deadline_does_not_block)                  \
     X(prefix, no_deadline_waits_for_an_outcome)              \
     X(prefix, what_is_finished_is_delivered_without_a_block) \

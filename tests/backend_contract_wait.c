@@ -40,6 +40,25 @@ void contract_deadline_is_kept_and_never_early(const backend_kind *kind) {
     close_fixture(&f);
 }
 
+/* What was guessed comes true, is too early, is too late, and leaves nothing behind that would end a later wait. */
+void contract_guess_at_the_next_wait_moves_no_deadline(const backend_kind *kind) {
+    static const int64_t guesses_us[] = {0, 500, 900, 1000, 1400, 2 * CONTRACT_WITHIN_US};
+    backend_fixture f;
+    open_fixture(&f, kind);
+    settle(&f);
+    for (size_t i = 0; i < sizeof guesses_us / sizeof guesses_us[0]; i++) {
+        f.backend->next_wait_us = now(&f) + 500 + guesses_us[i];
+        expect_full_wait(&f, 500);
+        wake(&f);
+        wait_until(&f, now(&f) + 700);
+        f.backend->next_wait_us = 0;
+        expect_full_wait(&f, 1000);
+        expect_full_wait(&f, 3000);
+        expect_full_wait(&f, 200);
+    }
+    close_fixture(&f);
+}
+
 void contract_past_deadline_does_not_block(const backend_kind *kind) {
     backend_fixture f;
     char byte;

@@ -95,6 +95,29 @@ static void timers_run_under_a_foreign_loop(void) {
     end_loop(loop);
 }
 
+static void post_mark_a_after_a_pause(void *loop) {
+    ferry_thread_sleep(5000);
+    post_mark_a(loop);
+}
+
+/* The turn ends before its time; whatever the kernel says when that has come, it is said once. */
+static void time_limit_of_an_earlier_turn_leaves_the_handle_at_rest(void) {
+    enum { LIMIT_MS = 40 };
+    ferry_loop *loop = new_loop();
+    helper_thread poster;
+    thread_start(&poster, post_mark_a_after_a_pause, loop);
+    int64_t limit_us = ferry_now() + LIMIT_MS * INT64_C(1000);
+    while (!*trace)
+        CHECK_STATUS(ferry_loop_run_once(loop, LIMIT_MS * INT64_C(1000)), 0);
+    thread_join(&poster);
+    struct pollfd watched = {.fd = (int)ferry_loop_wait_handle(loop), .events = POLLIN};
+    while (ferry_now() < limit_us + 1000)
+        if (poll(&watched, 1, LIMIT_MS) == 1)
+            turn(loop);
+    check_at_rest(loop);
+    end_loop(loop);
+}
+
 enum { POSTERS = 3, POSTS_EACH = 20000 };
 
 typedef struct poster {
@@ -168,6 +191,7 @@ static const fy_test tests[] = {
     FY_TEST(timers_run_under_a_foreign_loop),
     FY_TEST(every_single_post_wakes_the_foreign_poll),
     FY_TEST(no_post_of_many_threads_is_lost_to_the_foreign_poll),
+    FY_TEST(time_limit_of_an_earlier_turn_leaves_the_handle_at_rest),
     FY_TEST(turns_and_runs_may_alternate),
 };
 

@@ -106,6 +106,7 @@ struct ferry_loop {
     uint32_t turns_unpolled;
     uint32_t callbacks_unlooked;
     uint32_t timers_due;    /* in the last turn that looked for them */
+    int64_t gathered_until_us; /* by the last wait that gathered timers */
     fy_spin spin;           /* while it waits for a message */
     size_t files;           /* attached to the backend */
     void (*op_done)(ferry_loop *loop, fy_op *op); /* set by the floor that attaches the first one */

@@ -13,7 +13,7 @@
 enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 100 };
 
 /* How late a timer may be made at most so that it is run together with others. */
-enum { TIMERS_GATHERED_US = 40 };
+enum { TIMERS_GATHERED_US = 120 };
 
 enum { SPIN_LOOKS = 64 };
 
@@ -70,7 +70,8 @@ static void drain_inbox(ferry_loop *loop) {
 
 /* ---- step 2: the kernel ---- */
 
-/* A wake that is not taken out of the kernel would make the wait handle look readable to a foreign loop. */
+/* A wake that is not taken out of the kernel would make the wait handle look readable to a foreign loop, and so would
+ * an old deadline. */
 static ferry_status ask_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
     ferry_status status = loop->backend_class->wait(loop->backend, deadline_us, done);
     loop->wakes_seen = fy_inbox_wakes_done(&loop->inbox);
@@ -80,7 +81,7 @@ static ferry_status ask_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *d
 static ferry_status poll_now(ferry_loop *loop, fy_list *done) {
     loop->turns_unpolled = 0;
     ferry_status status = 0;
-    if (loop->files || loop->wakes_seen != loop->inbox.wakes_expected)
+    if (loop->files || loop->wakes_seen != loop->inbox.wakes_expected || loop->backend->has_old_deadline)
         status = ask_kernel(loop, 0, done);
     fy_loop_refresh_now(loop);
     return status;
@@ -115,11 +116,17 @@ static bool spin_for_news(ferry_loop *loop, uint64_t began) {
 }
 
 /* When the next timer wants the loop awake. Where several timers came due at once in the last turn they are dense, and
- * a few more are gathered: waking up for each would cost more than running it. */
+ * more are gathered: waking up for each would cost more than running it. While that goes on the waits end at even
+ * distances, so each can be told of before the one in front of it is over. */
 static int64_t next_timer(ferry_loop *loop) {
-    int64_t next_us = fy_timers_next(&loop->timers);
-    int64_t earliest_us = loop->now_us + TIMERS_GATHERED_US;
-    return loop->timers_due > 1 && next_us < earliest_us ? earliest_us : next_us;
+    int64_t next_us = fy_timers_next(&loop->timers), latest_us = loop->now_us + TIMERS_GATHERED_US;
+    loop->backend->next_wait_us = 0;
+    if (loop->timers_due < 2 || next_us >= latest_us)
+        return next_us;
+    int64_t end_us = loop->gathered_until_us + TIMERS_GATHERED_US;
+    loop->gathered_until_us = end_us > next_us && end_us < latest_us ? end_us : latest_us;
+    loop->backend->next_wait_us = loop->gathered_until_us + TIMERS_GATHERED_US;
+    return loop->gathered_until_us;
 }
 
 static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *done) {

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The poller on epoll. It decides how a deadline becomes a timeout, how another thread breaks a wait, and what stands
- * for a process. */
+/* The poller on epoll. It decides how a deadline is told to the kernel, how another thread breaks a wait, and what
+ * stands for a process.
+ *
+ * A deadline is the time of a timerfd. A timeout would come later by the thread's timer slack, and by a thousandth of
+ * its length. There are two timers, so that the end of the next but one wait can be set while that of the next one is
+ * still to come: then the processor's timer is set when that one fires, in the same interrupt, and not once more when
+ * the thread has woken up. Setting it is what most of a short wait costs where it takes a hypervisor. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
-#include <limits.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -21,35 +25,41 @@
 
 const char fy_poller_name[] = "epoll";
 
-enum {
-    /* The kernel lets a wait end late by a thousandth of its length, so that wake-ups can share an interrupt. From here
-     * on that is more than its smallest delay; such a wait is made in two steps, the second of which is short. */
-    LONG_WAIT_US = 50000,
-    LONG_WAIT_REST = 512 /* the second step's part of the whole: enough to hold the first one's delay */
-};
+/* What stands in place of a cookie: the wake, or a timer's slot. Cookies are addresses, and greater. */
+enum { WAKE = 0, FIRST_TIMER = 1, LAST_TIMER = FY_POLLER_TIMERS };
 
 /* ---- opening and closing ---- */
 
+static ferry_status add_own(const fy_poller *poller, int fd, uint64_t what) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = what};
+    return fd >= 0 && epoll_ctl(poller->fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+}
+
 /* The eventfd is edge-triggered and never read: each write is an edge, so a wake-up costs its waiter no system call.
- * Its counter would be full after 2^64 wakes. */
+ * Its counter would be full after 2^64 wakes. The timers are not read either. */
 ferry_status fy_poller_open(fy_poller *ret_poller) {
-    fy_poller poller = {.fd = epoll_create1(EPOLL_CLOEXEC), .wake_fd = {-1, -1}};
-    struct epoll_event wake_event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
+    fy_poller poller = {.fd = epoll_create1(EPOLL_CLOEXEC), .wake_fd = {-1, -1}, .timer_fd = {-1, -1}};
     if (poller.fd < 0)
         return errno;
     poller.wake_fd[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (poller.wake_fd[0] < 0 || epoll_ctl(poller.fd, EPOLL_CTL_ADD, poller.wake_fd[0], &wake_event) != 0) {
-        ferry_status status = errno;
-        fy_poller_close(&poller, false);
-        return status;
+    ferry_status status = add_own(&poller, poller.wake_fd[0], WAKE);
+    for (int i = 0; i < FY_POLLER_TIMERS && !status; i++) {
+        poller.timer_fd[i] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        status = add_own(&poller, poller.timer_fd[i], FIRST_TIMER + (uint64_t)i);
     }
-    *ret_poller = poller;
-    return 0;
+    if (status)
+        fy_poller_close(&poller, false);
+    else
+        *ret_poller = poller;
+    return status;
 }
 
 /* In a child made by fork these are copies. */
 void fy_poller_close(fy_poller *poller, bool is_inherited) {
     (void)is_inherited;
+    for (int i = 0; i < FY_POLLER_TIMERS; i++)
+        if (poller->timer_fd[i] >= 0)
+            close(poller->timer_fd[i]);
     if (poller->wake_fd[0] >= 0)
         close(poller->wake_fd[0]);
     close(poller->fd);
@@ -120,51 +130,47 @@ static unsigned readiness(uint32_t events) {
 
 /* ---- waiting ---- */
 
-static int wait_ms(int fd, struct epoll_event *events, int64_t timeout_us) {
-    int64_t timeout_ms = timeout_us / 1000 + (timeout_us % 1000 != 0);
-    return epoll_wait(fd, events, FY_POLLER_EVENTS_MAX, timeout_ms < INT_MAX ? (int)timeout_ms : INT_MAX);
+/* At 0 it is not set any more. */
+static void set_timer(fy_poller *poller, int slot, int64_t when_us) {
+    struct itimerspec setting = {.it_value = fy_timespec(when_us)};
+    int failed = timerfd_settime(poller->timer_fd[slot], TFD_TIMER_ABSTIME, &setting, NULL);
+    FY_ASSERT(!failed);
+    poller->timer_us[slot] = when_us;
 }
 
-/* Before Linux 5.11 epoll counts in milliseconds; some sandboxes answer EPERM to a call that they do not know. The
- * answer never changes while the process lives. */
-static int wait_us(int fd, struct epoll_event *events, int64_t timeout_us) {
-    static atomic_bool is_missing;
-    if (!atomic_load_explicit(&is_missing, memory_order_relaxed)) {
-        struct __kernel_timespec timeout = fy_kernel_timespec(timeout_us);
-        int count = (int)syscall(SYS_epoll_pwait2, fd, events, FY_POLLER_EVENTS_MAX, &timeout, NULL, (size_t)0);
-        if (count >= 0 || (errno != ENOSYS && errno != EPERM))
-            return count;
-        atomic_store_explicit(&is_missing, true, memory_order_relaxed);
-    }
-    return wait_ms(fd, events, timeout_us);
+/* A timer that is set already is left alone, and one that would end the wait too early is not left set. */
+static void set_timers(fy_poller *poller, int64_t deadline_us, int64_t next_us) {
+    const int64_t *set_us = poller->timer_us;
+    int slot = set_us[0] == deadline_us ? 0 : set_us[1] == deadline_us ? 1 : set_us[0] > set_us[1];
+    int other = !slot;
+    if (set_us[slot] != deadline_us)
+        set_timer(poller, slot, deadline_us);
+    if (set_us[other] != next_us && (next_us || set_us[other] < deadline_us))
+        set_timer(poller, other, next_us);
 }
 
-static int wait_until(int fd, struct epoll_event *events, int64_t deadline_us) {
+static int wait_until(fy_poller *poller, struct epoll_event *found, int64_t deadline_us, int64_t next_us) {
     int64_t left_us = fy_clock_left(deadline_us);
-    if (left_us == 0)
-        return epoll_wait(fd, events, FY_POLLER_EVENTS_MAX, 0);
-    if (left_us == FERRY_FOREVER)
-        return epoll_wait(fd, events, FY_POLLER_EVENTS_MAX, -1);
-    if (left_us >= LONG_WAIT_US) {
-        int count = wait_us(fd, events, left_us - left_us / LONG_WAIT_REST);
-        if (count != 0)
-            return count;
-        left_us = fy_clock_left(deadline_us);
-    }
-    return wait_us(fd, events, left_us);
+    if (left_us && left_us != FERRY_FOREVER)
+        set_timers(poller, deadline_us, next_us);
+    return epoll_wait(poller->fd, found, FY_POLLER_EVENTS_MAX, left_us ? -1 : 0);
 }
 
-ferry_status fy_poller_wait(fy_poller *poller, int64_t deadline_us, fy_poller_event events[FY_POLLER_EVENTS_MAX],
-                            int *ret_count) {
+ferry_status fy_poller_wait(fy_poller *poller, int64_t deadline_us, int64_t next_us,
+                            fy_poller_event events[FY_POLLER_EVENTS_MAX], int *ret_count) {
     struct epoll_event found[FY_POLLER_EVENTS_MAX];
-    int count = wait_until(poller->fd, found, deadline_us);
+    int count = wait_until(poller, found, deadline_us, next_us);
     *ret_count = 0;
     if (count < 0)
         return errno == EINTR ? 0 : errno;
-    for (int i = 0; i < count; i++)
-        if (found[i].data.ptr)
+    for (int i = 0; i < count; i++) {
+        uint64_t what = found[i].data.u64;
+        if (what > LAST_TIMER)
             events[(*ret_count)++] =
                 (fy_poller_event){.cookie = found[i].data.ptr, .ready = readiness(found[i].events)};
+        else if (what != WAKE)
+            poller->timer_us[what - FIRST_TIMER] = 0;
+    }
     return 0;
 }
 

@@ -235,9 +235,10 @@ static void take_wake(const fy_poller *poller) {
         continue;
 }
 
-ferry_status fy_poller_wait(fy_poller *poller, int64_t deadline_us, fy_poller_event events[FY_POLLER_EVENTS_MAX],
-                            int *ret_count) {
+ferry_status fy_poller_wait(fy_poller *poller, int64_t deadline_us, int64_t next_us,
+                            fy_poller_event events[FY_POLLER_EVENTS_MAX], int *ret_count) {
     struct kevent found[FY_POLLER_EVENTS_MAX];
+    (void)next_us;
     int count = wait_until(poller->fd, found, deadline_us);
     *ret_count = 0;
     if (count < 0)

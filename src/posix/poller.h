@@ -15,9 +15,14 @@
 /* The backend's name, e.g. "epoll". */
 extern const char fy_poller_name[];
 
+/* How many deadlines the kernel is told at once. */
+enum { FY_POLLER_TIMERS = 2 };
+
 typedef struct fy_poller {
     int fd;         /* becomes readable when a wait would return something */
     int wake_fd[2]; /* -1 where unused */
+    int timer_fd[FY_POLLER_TIMERS];     /* where the kernel has such a thing */
+    int64_t timer_us[FY_POLLER_TIMERS]; /* when each makes `fd` readable; 0: it is not set, or that was seen */
     void **cookies; /* by descriptor, where the kernel takes one twice without a word; else NULL */
     size_t cookies_size;
 } fy_poller;
@@ -64,10 +69,15 @@ ferry_status fy_poller_add_process(fy_poller *poller, pid_t process, void *cooki
 /* Nothing is reported of it from now on. It was added, and may have been reaped. */
 void fy_poller_remove_process(fy_poller *poller, pid_t process, int fd);
 
-/* Waits as fy_backend_class says. *ret_count is set whatever it returns; events that do not fit come with the next
- * wait. */
-ferry_status fy_poller_wait(fy_poller *poller, int64_t deadline_us, fy_poller_event events[FY_POLLER_EVENTS_MAX],
-                            int *ret_count);
+/* Waits as fy_backend_class says; next_us is when the next wait will most likely end, or 0. *ret_count is set whatever
+ * it returns; events that do not fit come with the next wait. */
+ferry_status fy_poller_wait(fy_poller *poller, int64_t deadline_us, int64_t next_us,
+                            fy_poller_event events[FY_POLLER_EVENTS_MAX], int *ret_count);
+
+/* Whether `fd` will become readable for a deadline. */
+static inline bool fy_poller_has_timer(const fy_poller *poller) {
+    return poller->timer_us[0] || poller->timer_us[1];
+}
 
 /* Breaks the wait that is under way or the next one.
  * Thread: any, signal-safe. */

@@ -266,7 +266,8 @@ static ferry_status reactor_wait(fy_backend *backend, int64_t deadline_us, fy_li
     }
     if (!fy_list_is_empty(&backend->finished))
         deadline_us = 0;
-    ferry_status status = fy_poller_wait(&of(backend)->poller, deadline_us, events, &count);
+    ferry_status status = fy_poller_wait(&of(backend)->poller, deadline_us, backend->next_wait_us, events, &count);
+    backend->has_old_deadline = fy_poller_has_timer(&of(backend)->poller);
     for (int i = 0; i < count; i++)
         take_event(backend, &events[i]);
     deliver(backend, done);

@@ -177,6 +177,13 @@ struct fy_backend {
     /* `now` is a clock of the backend's own, that has nothing to do with the port's. */
     bool has_virtual_time;
 
+    /* The loop says before a wait when the next one will most likely end, or 0: a kernel that is told of two deadlines
+     * at once is asked for less in between. It is a guess, and no deadline. */
+    int64_t next_wait_us;
+
+    /* The wait handle becomes readable for the deadline of a wait that is over, unless another wait comes before. */
+    bool has_old_deadline;
+
     /* The loop says before a wait how many messages it expects from elsewhere, so that virtual time can wait for real
      * work. */
     size_t work_elsewhere;
