@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/hints.h"
 #include "posix/poller.h"
 #include "posix/timespec.h"
 #include "seam/platform.h"
@@ -36,17 +38,13 @@ static ferry_status add_own(const fy_poller *poller, int fd, uint64_t what) {
 }
 
 /* The eventfd is edge-triggered and never read: each write is an edge, so a wake-up costs its waiter no system call.
- * Its counter would be full after 2^64 wakes. The timers are not read either. */
+ * Its counter would be full after 2^64 wakes. The timers come with the first deadline, and are not read either. */
 ferry_status fy_poller_open(fy_poller *ret_poller) {
     fy_poller poller = {.fd = epoll_create1(EPOLL_CLOEXEC), .wake_fd = {-1, -1}, .timer_fd = {-1, -1}};
     if (poller.fd < 0)
         return errno;
     poller.wake_fd[0] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     ferry_status status = add_own(&poller, poller.wake_fd[0], WAKE);
-    for (int i = 0; i < FY_POLLER_TIMERS && !status; i++) {
-        poller.timer_fd[i] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-        status = add_own(&poller, poller.timer_fd[i], FIRST_TIMER + (uint64_t)i);
-    }
     if (status)
         fy_poller_close(&poller, false);
     else
@@ -130,6 +128,23 @@ static unsigned readiness(uint32_t events) {
 
 /* ---- waiting ---- */
 
+/* false: there are no descriptors left for them, or a sandbox does not know the call. */
+static bool open_timers(fy_poller *poller) {
+    for (int i = 0; i < FY_POLLER_TIMERS; i++) {
+        if (FY_LIKELY(poller->timer_fd[i] >= 0))
+            continue;
+        int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+        if (fd < 0)
+            return false;
+        if (add_own(poller, fd, FIRST_TIMER + (uint64_t)i) != 0) {
+            close(fd);
+            return false;
+        }
+        poller->timer_fd[i] = fd;
+    }
+    return true;
+}
+
 /* At 0 it is not set any more. */
 static void set_timer(fy_poller *poller, int slot, int64_t when_us) {
     struct itimerspec setting = {.it_value = fy_timespec(when_us)};
@@ -149,11 +164,21 @@ static void set_timers(fy_poller *poller, int64_t deadline_us, int64_t next_us) 
         set_timer(poller, other, next_us);
 }
 
+static int timeout_ms(int64_t left_us) {
+    int64_t left_ms = left_us / 1000 + (left_us % 1000 != 0);
+    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
 static int wait_until(fy_poller *poller, struct epoll_event *found, int64_t deadline_us, int64_t next_us) {
     int64_t left_us = fy_clock_left(deadline_us);
-    if (left_us && left_us != FERRY_FOREVER)
-        set_timers(poller, deadline_us, next_us);
-    return epoll_wait(poller->fd, found, FY_POLLER_EVENTS_MAX, left_us ? -1 : 0);
+    int limit_ms = left_us ? -1 : 0;
+    if (left_us && left_us != FERRY_FOREVER) {
+        if (open_timers(poller))
+            set_timers(poller, deadline_us, next_us);
+        else
+            limit_ms = timeout_ms(left_us);
+    }
+    return epoll_wait(poller->fd, found, FY_POLLER_EVENTS_MAX, limit_ms);
 }
 
 ferry_status fy_poller_wait(fy_poller *poller, int64_t deadline_us, int64_t next_us,
