@@ -387,7 +387,6 @@ void life_cycle(long size)
         int64_t begin = bench_now_ns();
         {
             asio::io_context io(1);
-            timer_type timer(io); /* asio opens its poller when something needs it; the others' loops always have one */
             guard_type guard(io.get_executor());
             asio::thread_pool pool(1);
             asio::post(pool, [&] {
