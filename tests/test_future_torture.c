@@ -296,6 +296,57 @@ static void iterations_hand_out_all_or_are_refused_whole(void) {
     torture(iterate_past_the_limit);
 }
 
+/* ---- shield and wait_for ---- */
+
+/* The wait goes through a shield; the time may be up at once. */
+static void follow_with(int64_t timeout_us) {
+    ferry_future *inner = NULL, *shielded = NULL, *outer = NULL;
+    if (!ok(ferry_future_create(loop, &inner)))
+        return;
+    bool made = ok(ferry_shield(inner, &shielded)) && ok(ferry_wait_for(shielded, timeout_us, &outer));
+    CHECK(made == !!outer);
+    settle();
+    CHECK(!ferry_future_done(inner));
+    fail(inner, FERRY_EBROKEN, "words");
+    settle();
+    CHECK_STATUS(ferry_future_status(inner), FERRY_EBROKEN);
+    if (made)
+        CHECK_STATUS(ferry_future_status(outer), timeout_us ? FERRY_EBROKEN : FERRY_ETIMEDOUT);
+    reports.count = 0;
+    if (shielded)
+        CHECK(ferry_future_status(shielded));
+    ferry_future_unref(outer);
+    ferry_future_unref(shielded);
+    ferry_future_unref(inner);
+}
+
+static void follow_in_time(void) {
+    follow_with(AN_HOUR_US);
+}
+
+static void follow_too_late(void) {
+    follow_with(0);
+}
+
+static void follow_and_cancel(void) {
+    ferry_future *inner = NULL, *outer = NULL;
+    if (ok(ferry_future_create(loop, &inner)) && ok(ferry_wait_for(inner, AN_HOUR_US, &outer))) {
+        CHECK(ferry_future_cancel_with_message(outer, "words"));
+        settle();
+        CHECK(ferry_future_cancelled(outer));
+        const char *message = ferry_future_message(outer);
+        CHECK(message ? strcmp(message, "words") == 0 : atomic_load(&refusals) > 0);
+    }
+    ferry_future_unref(outer);
+    ferry_future_unref(inner);
+}
+
+static void shields_and_limits_work_or_are_refused_whole(void) {
+    torture(follow_in_time);
+    torture(follow_too_late);
+    torture(follow_and_cancel);
+}
+
 /* ---- running ---- */
 
 static void run_for_a_future(void) {
@@ -320,6 +371,7 @@ static const fy_test tests[] = {
     FY_TEST(unfinished_gathers_leave_nothing),
     FY_TEST(waits_end_or_are_refused_whole),
     FY_TEST(iterations_hand_out_all_or_are_refused_whole),
+    FY_TEST(shields_and_limits_work_or_are_refused_whole),
     FY_TEST(run_that_cannot_begin_gives_a_status),
 };
 

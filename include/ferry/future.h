@@ -86,8 +86,8 @@ FERRY_API ferry_status ferry_future_set_error(ferry_future *future, ferry_status
     FERRY_PRINTF(3, 4);
 
 /* Cancels (`cancel`): a pending future is done at once, with FERRY_ECANCELED. A job behind it does not run if it has
- * not started; if it has, it may see ferry_call_is_cancelled, and what it returns is dropped. A gather passes the
- * request on to its children and is done when they are. Takes NULL.
+ * not started; if it has, it may see ferry_call_is_cancelled, and what it returns is dropped. A gather or a wait_for
+ * passes the request on and is done when what it waits for is. Takes NULL.
  *
  * Returns: true if this call made it so (a gather: if a child was cancelled); false if it was done already.
  * Thread:  loop. */
@@ -173,6 +173,28 @@ FERRY_API ferry_status ferry_as_completed_next(ferry_as_completed *iterator, fer
 
 /* Ends the iteration; members are not cancelled, futures of next() that are pending are. Takes NULL. Thread: loop. */
 FERRY_API void ferry_as_completed_close(ferry_as_completed *iterator);
+
+/* ---- one, with a reserve ---- */
+
+/* Stands for another future (`asyncio.shield`): ends as it does, but cancelling the shield leaves the other alone. If
+ * that fails after the shield was cancelled, and nobody has looked at it, the error goes to the exception handler.
+ *
+ * Owns:    takes a reference to `inner`. A pointer or bytes are borrowed from it, and taken from it alone.
+ * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD, FERRY_EFORKED.
+ * Thread:  loop. */
+#define ferry_shield(inner, ret_future) ferry_shield_from(FERRY_HERE, inner, ret_future)
+FERRY_API ferry_status ferry_shield_from(const char *origin, ferry_future *inner, ferry_future **ret_future);
+
+/* Waits for a future with a limit (`asyncio.wait_for`): ends as `inner` does; when the time is up it cancels `inner`,
+ * and still ends only when that has: with FERRY_ETIMEDOUT if it was cancelled, else with the value or the error that it
+ * answered with. With no time left it is cancelled before this returns. Cancelling the wait cancels `inner`, and the
+ * wait ends cancelled when that has ended, however it did; its value can still be read from it.
+ *
+ * Units:   µs; FERRY_FOREVER for no limit.
+ * Owns, Returns, Thread: as ferry_shield. */
+#define ferry_wait_for(inner, timeout_us, ret_future) ferry_wait_for_from(FERRY_HERE, inner, timeout_us, ret_future)
+FERRY_API ferry_status ferry_wait_for_from(const char *origin, ferry_future *inner, int64_t timeout_us,
+                                           ferry_future **ret_future);
 
 #ifdef __cplusplus
 }

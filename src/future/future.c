@@ -16,16 +16,20 @@ static void free_cell(ferry_future *future) {
 }
 
 static const fy_future_class plain_class = {.free = free_cell};
-static const fy_future_class *const classes[FY_FUTURE_JOB] = {
+static const fy_future_class *const classes[FY_FUTURE_CLASSED] = {
     [FY_FUTURE_PLAIN] = &plain_class,
     [FY_FUTURE_INNER] = &plain_class,
     [FY_FUTURE_GATHER] = &fy_gather_class,
     [FY_FUTURE_WAIT] = &fy_wait_class,
+    [FY_FUTURE_SHIELD] = &fy_shield_class,
+    [FY_FUTURE_WAIT_FOR] = &fy_wait_for_class,
 };
 
-/* A job's, an op's and a task's are the business of higher floors. */
+/* A job's, an op's, a task's and those that bring their class along are the business of higher floors. */
 static const fy_future_class *class_of(const ferry_future *future) {
     switch (future->kind) {
+    case FY_FUTURE_CLASSED:
+        return ((const fy_classed_future *)(const void *)future)->class;
     case FY_FUTURE_JOB:
         return future->loop->executors.future_class;
     case FY_FUTURE_OP:
@@ -87,7 +91,10 @@ ferry_future *ferry_future_ref(ferry_future *future) {
     return future;
 }
 
-static void report_unseen_error(ferry_future *future) {
+void fy_future_report_unseen_error(ferry_future *future) {
+    if (future->looked_at || !fy_future_peek(future) || future->state == FY_FUTURE_CANCELLED)
+        return;
+    future->looked_at = true;
     const char *message = fy_outcome_message(&future->outcome);
     fy_loop_report(future->loop, &(ferry_report){.message = message ? message : "a future's error was never looked at",
                                                  .status = fy_future_peek(future),
@@ -113,8 +120,7 @@ FY_NOINLINE static bool let_go(ferry_future *future) {
     else if (fy_future_peek(future) && !future->looked_at) {
         /* The handler may look at the future, and even hold it for a moment. */
         future->refs = 1;
-        future->looked_at = true;
-        report_unseen_error(future);
+        fy_future_report_unseen_error(future);
         ferry_future_unref(future);
         return false;
     }
@@ -201,6 +207,15 @@ void fy_future_finish_cancelled(ferry_future *future, const char *message) {
     future->state = FY_FUTURE_CANCELLED;
     future->cancel_error = message ? fy_error_create(NULL, message) : NULL;
     post_callbacks(future, callbacks);
+}
+
+void fy_future_finish_as(ferry_future *future, const ferry_future *other) {
+    if (other->state == FY_FUTURE_DONE)
+        fy_outcome_borrow(&future->outcome, &other->outcome);
+    else
+        fy_outcome_set_error(&future->outcome, fy_future_peek(other),
+                             fy_error_create(NULL, fy_future_peek_message(other)));
+    fy_future_finish(future);
 }
 
 void fy_future_finish_timed_out(ferry_future *future) {

@@ -19,8 +19,18 @@
 enum { FY_FUTURE_FREE, FY_FUTURE_PENDING, FY_FUTURE_DONE, FY_FUTURE_CANCELLED, FY_FUTURE_TIMED_OUT };
 
 /* PLAIN: made by the user. The others are parts of larger things that resolve them. */
-enum { FY_FUTURE_PLAIN, FY_FUTURE_INNER, FY_FUTURE_GATHER, FY_FUTURE_WAIT, FY_FUTURE_JOB, FY_FUTURE_OP,
-       FY_FUTURE_TASK };
+enum {
+    FY_FUTURE_PLAIN,
+    FY_FUTURE_INNER,
+    FY_FUTURE_GATHER,
+    FY_FUTURE_WAIT,
+    FY_FUTURE_SHIELD,
+    FY_FUTURE_WAIT_FOR,
+    FY_FUTURE_CLASSED,
+    FY_FUTURE_JOB,
+    FY_FUTURE_OP,
+    FY_FUTURE_TASK
+};
 
 struct ferry_future {
     fy_outcome outcome;
@@ -54,9 +64,17 @@ typedef struct fy_future_class {
     void (*free)(ferry_future *future);
 } fy_future_class;
 
-/* gather.c, wait.c */
+/* gather.c, wait.c, shield.c, wait_for.c */
 extern const fy_future_class fy_gather_class;
 extern const fy_future_class fy_wait_class;
+extern const fy_future_class fy_shield_class;
+extern const fy_future_class fy_wait_for_class;
+
+/* CLASSED: one of a higher floor's, which brings its class along. */
+typedef struct fy_classed_future {
+    ferry_future future;
+    const fy_future_class *class;
+} fy_classed_future;
 
 /* Makes a pending future of a kind in memory that the caller has; one reference. */
 void fy_future_init(ferry_future *future, ferry_loop *loop, int kind, const char *origin);
@@ -73,6 +91,10 @@ void fy_future_finish(ferry_future *future);
 /* Ends a pending future as cancelled. `message` may be NULL. */
 void fy_future_finish_cancelled(ferry_future *future, const char *message);
 
+/* Ends a pending future with the value or the error of one that has ended, and outlives it; a cancellation becomes an
+ * error. No look at it. */
+void fy_future_finish_as(ferry_future *future, const ferry_future *other);
+
 /* The loop has closed and the future will not end: lets go of its callbacks. */
 void fy_future_forget_callbacks(ferry_future *future);
 
@@ -87,6 +109,9 @@ ferry_status fy_future_peek(const ferry_future *future);
 
 /* The words of an error or a cancellation, without counting as a look. */
 const char *fy_future_peek_message(const ferry_future *future);
+
+/* If it has ended with an error that nobody has looked at: tells the exception handler, which is the look. */
+void fy_future_report_unseen_error(ferry_future *future);
 
 /* The two halves of adding a done callback, for whoever must not fail halfway through several. A handle that was not
  * added is given back by ferry_handle_unref. create: NULL if there is no memory. */

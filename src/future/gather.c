@@ -48,15 +48,6 @@ static void finish_cancelled(gather *self) {
     fy_future_finish_cancelled(&self->future, self->cancel_words ? self->cancel_words->message : NULL);
 }
 
-static void finish_with_error_of(gather *self, ferry_future *child) {
-    if (child->state == FY_FUTURE_DONE)
-        fy_outcome_borrow(&self->future.outcome, &child->outcome);
-    else
-        fy_outcome_set_error(&self->future.outcome, fy_future_peek(child),
-                             fy_error_create(NULL, fy_future_peek_message(child)));
-    fy_future_finish(&self->future);
-}
-
 static void finish_with_all(gather *self) {
     for (size_t i = 0; self->met_errors && i < self->count; i++)
         self->children[i]->looked_at = true;
@@ -74,7 +65,7 @@ static void take_error(gather *self, ferry_future *child) {
             self->met_errors = true;
             return;
         }
-        finish_with_error_of(self, child);
+        fy_future_finish_as(&self->future, child);
     }
     child->looked_at = true;
 }
