@@ -11,6 +11,7 @@
 #include "ferry/job.h"
 #include "ferry/executor.h"
 #include "ferry/task.h"
+#include "ferry/sync.h"
 #include "ferry/sim.h"
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <apr_errno.h>
 
-enum { FIRST = FERRY_ECANCELED, LAST = FERRY_EAWAITED_CANCELED };
+enum { FIRST = FERRY_ECANCELED, LAST = FERRY_EEMPTY };
 
 static void every_own_status_has_its_own_sentence(void) {
     char sentence[128], other[128];
@@ -28,7 +28,7 @@ static void sentence_fits_the_status(void) {
     char sentence[128];
     CHECK_STRING(ferry_strerror(0, sentence, sizeof sentence), "Success");
     CHECK_STRING(ferry_strerror(FERRY_ECLOSED, sentence, sizeof sentence), "The loop is closed");
-    CHECK_STRING(ferry_strerror(FERRY_EFULL, sentence, sizeof sentence), "The executor's queue is full");
+    CHECK_STRING(ferry_strerror(FERRY_EFULL, sentence, sizeof sentence), "The queue is full");
 }
 
 static void check_like_apr(int status) {

@@ -53,9 +53,11 @@ enum {
     FERRY_ECANCELED = 121001,      /* the work was cancelled; or: the wait for it was */
     FERRY_ETIMEDOUT = 121002,      /* the time limit passed first */
     FERRY_ECLOSED = 121003,        /* the loop, or the socket, is closed */
-    FERRY_ESHUTDOWN = 121004,      /* the executor takes no new jobs: shut down, or the process is exiting */
-    FERRY_EBROKEN = 121005,        /* the executor is broken: an initializer failed, or a worker could not go on */
-    FERRY_EFULL = 121006,          /* the executor's queue is at max_queue */
+    FERRY_ESHUTDOWN = 121004,      /* the executor takes no new jobs: shut down, or the process is exiting; the queue
+                                    * takes no new items */
+    FERRY_EBROKEN = 121005,        /* the executor is broken: an initializer failed, or a worker could not go on; the
+                                    * barrier was reset or aborted */
+    FERRY_EFULL = 121006,          /* the queue, or an executor's, holds as much as it may */
     FERRY_EINVALIDSTATE = 121007,  /* not now: not done yet, already done, already running, still running */
     FERRY_EWRONGTHREAD = 121008,   /* a loop-only call from another thread */
     FERRY_EWRONGLOOP = 121009,     /* a future of another loop */
@@ -67,7 +69,8 @@ enum {
     FERRY_ENOTSUP = 121015,        /* not on this platform, or not by this kind of executor */
     FERRY_ETRUNCATED = 121016,     /* a datagram was longer than the buffer, and is gone */
     FERRY_ENOTASK = 121017,        /* only a task can wait here, and none is calling */
-    FERRY_EAWAITED_CANCELED = 121018 /* what was waited for was cancelled; the wait was not */
+    FERRY_EAWAITED_CANCELED = 121018, /* what was waited for was cancelled; the wait was not */
+    FERRY_EEMPTY = 121019          /* the queue has no item */
 };
 
 /* What a status means, in words. Writes at most `size` bytes into `buffer`, always terminated, and returns it.

@@ -14,9 +14,9 @@ static const char *const sentences[] = {
     [FERRY_ECANCELED - FIRST] = "The work, or the wait for it, was cancelled",
     [FERRY_ETIMEDOUT - FIRST] = "The time limit passed first",
     [FERRY_ECLOSED - FIRST] = "The loop is closed",
-    [FERRY_ESHUTDOWN - FIRST] = "The executor is shut down and takes no new jobs",
-    [FERRY_EBROKEN - FIRST] = "The executor is broken: an initializer failed or a worker could not go on",
-    [FERRY_EFULL - FIRST] = "The executor's queue is full",
+    [FERRY_ESHUTDOWN - FIRST] = "Shut down: it takes nothing new",
+    [FERRY_EBROKEN - FIRST] = "Broken: an executor whose initializer failed or worker could not go on, or a barrier",
+    [FERRY_EFULL - FIRST] = "The queue is full",
     [FERRY_EINVALIDSTATE - FIRST] = "Not in this state: not done yet, already done, or running",
     [FERRY_EWRONGTHREAD - FIRST] = "A call that belongs to the loop's thread came from another thread",
     [FERRY_EWRONGLOOP - FIRST] = "The future belongs to another loop",
@@ -29,6 +29,7 @@ static const char *const sentences[] = {
     [FERRY_ETRUNCATED - FIRST] = "The datagram was longer than the buffer and is gone",
     [FERRY_ENOTASK - FIRST] = "Only a task can wait here, and none is calling",
     [FERRY_EAWAITED_CANCELED - FIRST] = "What was waited for was cancelled; the wait itself was not",
+    [FERRY_EEMPTY - FIRST] = "The queue is empty",
 };
 
 static const char *own_sentence(ferry_status status) {
