@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A time limit for a future: what the wait ends as, and that it never ends before what it waits for. */
+#include "ferry/task.h"
 #include "support/stubborn.h"
 
 static ferry_future *wait_for(ferry_future *inner, int64_t timeout_us) {
@@ -251,6 +252,90 @@ static void error_of_a_cancelled_wait_is_reported_if_nobody_looks(void) {
     end_with_reports(1);
 }
 
+/* ---- tasks ---- */
+
+static ferry_status leave_letter(void *letter, ferry_call *call) {
+    leave(*(const char *)letter);
+    return ferry_return_integer(call, 5);
+}
+
+/* WF-007 */
+static void task_that_has_not_begun_never_does_if_there_is_no_time(void) {
+    for (int64_t timeout = -1; timeout <= 0; timeout++) {
+        begin();
+        ferry_task *inner = NULL;
+        CHECK_STATUS(ferry_task_create(loop, leave_letter, (void *)(uintptr_t)"x", &inner), 0);
+        ferry_future *outer = wait_for(inner, timeout);
+        run_until(outer);
+        CHECK_STATUS(ferry_future_status(outer), FERRY_ETIMEDOUT);
+        CHECK(ferry_future_cancelled(inner));
+        CHECK_STRING(trace, "");
+        unref_both(outer, inner);
+        end();
+    }
+}
+
+/* Cancelled while it waits, it cleans up for a while, and then ends as it is told to. */
+static ferry_status clean_up(void *answer, ferry_call *call) {
+    CHECK_STATUS(ferry_sleep(AN_HOUR_US), FERRY_ECANCELED);
+    leave('c');
+    CHECK_STATUS(ferry_sleep(5000), 0);
+    leave('d');
+    return *(ferry_status *)answer ? *(ferry_status *)answer : ferry_return_integer(call, 7);
+}
+
+/* WF-002, WF-003, WF-004, WF-005 */
+static void task_that_cleans_up_is_waited_for_and_its_answer_told(void) {
+    static ferry_status answers[] = {FERRY_ECANCELED, 0, FERRY_EBROKEN};
+    for (int i = 0; i < 3; i++) {
+        begin();
+        ferry_task *inner = NULL;
+        CHECK_STATUS(ferry_task_create(loop, clean_up, &answers[i], &inner), 0);
+        ferry_future *outer = wait_for(inner, 1000);
+        run_until(outer);
+        CHECK_STRING(trace, "cd");
+        CHECK_STATUS(ferry_future_status(outer), i ? answers[i] : FERRY_ETIMEDOUT);
+        CHECK_INT(ferry_future_integer(outer), i == 1 ? 7 : 0);
+        unref_both(outer, inner);
+        end();
+    }
+}
+
+typedef struct limited {
+    ferry_future *inner;
+    ferry_status went;
+} limited;
+
+static ferry_status wait_an_hour_for(void *arg, ferry_call *call) {
+    limited *self = arg;
+    ferry_future *outer = wait_for(self->inner, AN_HOUR_US);
+    (void)call;
+    self->went = ferry_await(outer);
+    ferry_future_unref(outer);
+    return self->went;
+}
+
+/* WF-010, WF-011 */
+static void cancelled_task_in_wait_for_ends_cancelled_whatever_it_meets(void) {
+    for (int is_met = 0; is_met < 2; is_met++) {
+        begin();
+        limited self = {.inner = make()};
+        ferry_task *task = NULL;
+        CHECK_STATUS(ferry_task_create(loop, wait_an_hour_for, &self, &task), 0);
+        settle();
+        if (is_met)
+            resolve(self.inner, 5);
+        CHECK(ferry_future_cancel(task));
+        run_until(task);
+        CHECK(ferry_future_cancelled(task));
+        CHECK_STATUS(self.went, FERRY_ECANCELED);
+        CHECK(ferry_future_cancelled(self.inner) == !is_met);
+        CHECK_INT(ferry_future_integer(self.inner), is_met ? 5 : 0);
+        unref_both(task, self.inner);
+        end();
+    }
+}
+
 /* ---- waits in waits ---- */
 
 static void shorter_limit_is_told_through_the_longer_one(void) {
@@ -333,6 +418,9 @@ static const fy_test tests[] = {
     FY_TEST(cancellation_after_the_limit_wins),
     FY_TEST(cancellation_that_meets_the_end_is_not_swallowed),
     FY_TEST(error_of_a_cancelled_wait_is_reported_if_nobody_looks),
+    FY_TEST(task_that_has_not_begun_never_does_if_there_is_no_time),
+    FY_TEST(task_that_cleans_up_is_waited_for_and_its_answer_told),
+    FY_TEST(cancelled_task_in_wait_for_ends_cancelled_whatever_it_meets),
     FY_TEST(shorter_limit_is_told_through_the_longer_one),
     FY_TEST(dropped_wait_keeps_its_limit),
     FY_TEST(wait_outlives_its_loop_in_every_stage),

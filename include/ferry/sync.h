@@ -2,17 +2,20 @@
 /* Events, locks, conditions, semaphores, barriers and queues (`asyncio.Event` and so on). They order what runs on one
  * loop; threads have locks of their own.
  *
- * What may have to wait gives a future, which is done as soon as the turn has come; at once, if nobody must be waited
- * for. Cancelling it while it is pending leaves the line. Once it is done the turn is its holder's, and the holder's to
- * give back. One that is dropped unread keeps its place.
+ * What may have to wait has two forms. One blocks the calling task, and does not suspend it if nobody must be waited
+ * for; if the task was cancelled it returns FERRY_ECANCELED, and what the task was given in the same moment goes to the
+ * next one. The other form gives a future, to any caller, that is done as soon as the turn has come: at once, if nobody
+ * must be waited for. Cancelling it while it is pending leaves the line. Once it is done the turn is its holder's, and
+ * the holder's to give back. One that is dropped unread keeps its place.
  *
- * Lines are strictly first in, first out: a turn goes from hand to hand, so nobody overtakes those who wait. Dropping
- * the last reference to one of these things cancels whoever still waits for it; a loop that is closed leaves them
- * pending.
+ * Lines are strictly first in, first out, for both forms: a turn goes from hand to hand, so nobody overtakes those who
+ * wait. Dropping the last reference to one of these things cancels whoever still waits for it (for a task:
+ * FERRY_EAWAITED_CANCELED); a loop that is closed leaves futures pending.
  *
  * Every call that returns a status may also return APR_EINVAL (an argument is NULL), FERRY_ECLOSED, FERRY_EWRONGTHREAD
- * or FERRY_EFORKED, and every one that makes something APR_ENOMEM; below stands what else. "Thread: loop"
- * everywhere. */
+ * or FERRY_EFORKED; every one that makes something, or has to wait, APR_ENOMEM; every one that blocks a task, even when
+ * it would not have to, FERRY_ENOTASK (no task is calling) and FERRY_EWRONGLOOP (one of another loop is). Below stands
+ * what else. */
 #ifndef FERRY_SYNC_H
 #define FERRY_SYNC_H
 
@@ -38,7 +41,9 @@ FERRY_API ferry_status ferry_event_set(ferry_event *event);
 FERRY_API ferry_status ferry_event_clear(ferry_event *event);
 FERRY_API bool ferry_event_is_set(const ferry_event *event);
 
-/* Waits until it is set (`wait`). Thread: loop. */
+/* Waits until it is set (`wait`). Thread: loop, in a task; the second: loop. */
+#define ferry_event_wait(event) ferry_event_wait_from(FERRY_HERE, event)
+FERRY_API ferry_status ferry_event_wait_from(const char *origin, ferry_event *event);
 #define ferry_event_wait_future(event, ret_future) ferry_event_wait_future_from(FERRY_HERE, event, ret_future)
 FERRY_API ferry_status ferry_event_wait_future_from(const char *origin, ferry_event *event, ferry_future **ret_future);
 
@@ -53,12 +58,20 @@ FERRY_API ferry_status ferry_lock_create(ferry_loop *loop, ferry_lock **ret_lock
 FERRY_API ferry_lock *ferry_lock_ref(ferry_lock *lock);
 FERRY_API void ferry_lock_unref(ferry_lock *lock);
 
-/* Done once the lock is the caller's (`acquire`). Thread: loop. */
+/* Waits until the lock is the caller's (`acquire`): the calling task's; outside of one, the future makes it nobody's in
+ * particular.
+ *
+ * Returns: 0, FERRY_ECANCELED, FERRY_EDEADLK (this task has it).
+ * Thread:  loop, in a task; the second: loop. */
+#define ferry_lock_acquire(lock) ferry_lock_acquire_from(FERRY_HERE, lock)
+FERRY_API ferry_status ferry_lock_acquire_from(const char *origin, ferry_lock *lock);
 #define ferry_lock_acquire_future(lock, ret_future) ferry_lock_acquire_future_from(FERRY_HERE, lock, ret_future)
 FERRY_API ferry_status ferry_lock_acquire_future_from(const char *origin, ferry_lock *lock, ferry_future **ret_future);
 
-/* Gives it to whoever has waited longest (`release`). Returns: 0, FERRY_EINVALIDSTATE (it is not locked).
- * Thread: loop. */
+/* Gives it to whoever has waited longest (`release`).
+ *
+ * Returns: 0, FERRY_EINVALIDSTATE (it is not locked, or a task has it that does not make this call).
+ * Thread:  loop. */
 FERRY_API ferry_status ferry_lock_release(ferry_lock *lock);
 FERRY_API bool ferry_lock_locked(const ferry_lock *lock);
 
@@ -82,21 +95,33 @@ FERRY_API void ferry_condition_unref(ferry_condition *condition);
 /* The lock, to acquire and release. Borrowed. Thread: loop. */
 FERRY_API ferry_lock *ferry_condition_lock(const ferry_condition *condition);
 
-/* Releases the lock, waits to be notified and acquires the lock again (`wait`). However the future ends, its holder has
- * the lock: one that is cancelled is done, as cancelled, once the lock was acquired; a notification that it was given
- * is handed on.
+/* Releases the lock, waits to be notified and acquires the lock again (`wait`). However the wait ends, the caller has
+ * the lock: one that is cancelled ends, as cancelled, once the lock was acquired; a notification that it was given is
+ * handed on. What was waited for may have changed again meanwhile: look at it anew, or use wait_for.
  *
- * Returns: 0, FERRY_EINVALIDSTATE (the caller does not hold the lock).
- * Thread:  loop. */
+ * Returns: 0, FERRY_ECANCELED, FERRY_EINVALIDSTATE (the caller does not have the lock).
+ * Thread:  loop, in a task; the second: loop. */
+#define ferry_condition_wait(condition) ferry_condition_wait_from(FERRY_HERE, condition)
+FERRY_API ferry_status ferry_condition_wait_from(const char *origin, ferry_condition *condition);
 #define ferry_condition_wait_future(condition, ret_future) \
     ferry_condition_wait_future_from(FERRY_HERE, condition, ret_future)
 FERRY_API ferry_status ferry_condition_wait_future_from(const char *origin, ferry_condition *condition,
                                                         ferry_future **ret_future);
 
+/* Whether what is waited for is there; the caller has the lock. */
+typedef bool ferry_predicate(void *arg);
+
+/* Waits until `predicate(arg)` is true, and looks at it first and after every wake-up (`wait_for`). Returns: as wait.
+ * Thread: loop, in a task. */
+#define ferry_condition_wait_for(condition, predicate, arg) \
+    ferry_condition_wait_for_from(FERRY_HERE, condition, predicate, arg)
+FERRY_API ferry_status ferry_condition_wait_for_from(const char *origin, ferry_condition *condition,
+                                                     ferry_predicate *predicate, void *arg);
+
 /* Wakes up to `count`, or all, of those who wait, oldest first (`notify`, `notify_all`): they get the lock one by one
  * once the caller has released it.
  *
- * Returns: 0, FERRY_EINVALIDSTATE (the caller does not hold the lock).
+ * Returns: 0, FERRY_EINVALIDSTATE (the caller does not have the lock).
  * Thread:  loop. */
 FERRY_API ferry_status ferry_condition_notify(ferry_condition *condition, size_t count);
 FERRY_API ferry_status ferry_condition_notify_all(ferry_condition *condition);
@@ -118,7 +143,9 @@ FERRY_API ferry_status ferry_semaphore_create(ferry_loop *loop, int64_t value, i
 FERRY_API ferry_semaphore *ferry_semaphore_ref(ferry_semaphore *semaphore);
 FERRY_API void ferry_semaphore_unref(ferry_semaphore *semaphore);
 
-/* Done once a unit is the caller's (`acquire`). Thread: loop. */
+/* Waits until a unit is the caller's (`acquire`). Thread: loop, in a task; the second: loop. */
+#define ferry_semaphore_acquire(semaphore) ferry_semaphore_acquire_from(FERRY_HERE, semaphore)
+FERRY_API ferry_status ferry_semaphore_acquire_from(const char *origin, ferry_semaphore *semaphore);
 #define ferry_semaphore_acquire_future(semaphore, ret_future) \
     ferry_semaphore_acquire_future_from(FERRY_HERE, semaphore, ret_future)
 FERRY_API ferry_status ferry_semaphore_acquire_future_from(const char *origin, ferry_semaphore *semaphore,
@@ -141,12 +168,14 @@ FERRY_API ferry_status ferry_barrier_create(ferry_loop *loop, size_t parties, fe
 FERRY_API ferry_barrier *ferry_barrier_ref(ferry_barrier *barrier);
 FERRY_API void ferry_barrier_unref(ferry_barrier *barrier);
 
-/* Done once all parties of the round are there (`wait`). The integer is the caller's index in it, a different one for
- * each from 0 on. A party that is cancelled leaves the round to others. FERRY_EBROKEN: it was reset or aborted
- * meanwhile.
+/* Waits until all parties of the round are there (`wait`). The index, or the integer of the future, is the caller's in
+ * the round: a different one for each, from 0 on. A party that is cancelled leaves its round to others.
  *
- * Returns: 0, FERRY_EBROKEN.
- * Thread:  loop. */
+ * Owns:    ret_index may be NULL.
+ * Returns: 0, FERRY_ECANCELED, FERRY_EBROKEN (it is, or was reset or aborted meanwhile; then the future's error).
+ * Thread:  loop, in a task; the second: loop. */
+#define ferry_barrier_wait(barrier, ret_index) ferry_barrier_wait_from(FERRY_HERE, barrier, ret_index)
+FERRY_API ferry_status ferry_barrier_wait_from(const char *origin, ferry_barrier *barrier, size_t *ret_index);
 #define ferry_barrier_wait_future(barrier, ret_future) ferry_barrier_wait_future_from(FERRY_HERE, barrier, ret_future)
 FERRY_API ferry_status ferry_barrier_wait_future_from(const char *origin, ferry_barrier *barrier,
                                                       ferry_future **ret_future);
@@ -197,12 +226,14 @@ FERRY_API ferry_status ferry_queue_create(ferry_loop *loop, const ferry_queue_op
 FERRY_API ferry_queue *ferry_queue_ref(ferry_queue *queue);
 FERRY_API void ferry_queue_unref(ferry_queue *queue);
 
-/* Done once the item is in the queue, which has to wait where it is full (`put`). FERRY_ESHUTDOWN: it was shut down
- * meanwhile.
+/* Waits until there is room, and puts the item into the queue (`put`).
  *
- * Owns:    the item is the queue's once the future is done with a result; until then, and if it ends otherwise, yours.
- * Returns: 0, FERRY_ESHUTDOWN.
- * Thread:  loop. */
+ * Owns:    the item is the queue's once this returns 0, or the future is done with a result; until then, and if it ends
+ *          otherwise, yours.
+ * Returns: 0, FERRY_ECANCELED, FERRY_ESHUTDOWN (it is shut down; meanwhile: the future's error).
+ * Thread:  loop, in a task; the second: loop. */
+#define ferry_queue_put(queue, item) ferry_queue_put_from(FERRY_HERE, queue, item)
+FERRY_API ferry_status ferry_queue_put_from(const char *origin, ferry_queue *queue, void *item);
 #define ferry_queue_put_future(queue, item, ret_future) \
     ferry_queue_put_future_from(FERRY_HERE, queue, item, ret_future)
 FERRY_API ferry_status ferry_queue_put_future_from(const char *origin, ferry_queue *queue, void *item,
@@ -212,11 +243,13 @@ FERRY_API ferry_status ferry_queue_put_future_from(const char *origin, ferry_que
  * FERRY_ESHUTDOWN, APR_ENOMEM. Thread: loop. */
 FERRY_API ferry_status ferry_queue_put_nowait(ferry_queue *queue, void *item);
 
-/* Done once there is an item: its pointer (`get`). FERRY_ESHUTDOWN: the queue was shut down meanwhile.
+/* Waits until there is an item, and gets it (`get`): the pointer of the future.
  *
- * Owns:    the item is the future's until it is taken from it, and freed with it.
- * Returns: 0, FERRY_ESHUTDOWN (and empty).
- * Thread:  loop. */
+ * Owns:    the item is the caller's; or the future's until it is taken from it, and freed with it.
+ * Returns: 0, FERRY_ECANCELED, FERRY_ESHUTDOWN (it is shut down, and empty; meanwhile: the future's error).
+ * Thread:  loop, in a task; the second: loop. */
+#define ferry_queue_get(queue, ret_item) ferry_queue_get_from(FERRY_HERE, queue, ret_item)
+FERRY_API ferry_status ferry_queue_get_from(const char *origin, ferry_queue *queue, void **ret_item);
 #define ferry_queue_get_future(queue, ret_future) ferry_queue_get_future_from(FERRY_HERE, queue, ret_future)
 FERRY_API ferry_status ferry_queue_get_future_from(const char *origin, ferry_queue *queue, ferry_future **ret_future);
 
@@ -228,7 +261,9 @@ FERRY_API ferry_status ferry_queue_get_nowait(ferry_queue *queue, void **ret_ite
  * were put). Thread: loop. */
 FERRY_API ferry_status ferry_queue_task_done(ferry_queue *queue);
 
-/* Done once every item that was put has been dealt with (`join`). Thread: loop. */
+/* Waits until every item that was put has been dealt with (`join`). Thread: loop, in a task; the second: loop. */
+#define ferry_queue_join(queue) ferry_queue_join_from(FERRY_HERE, queue)
+FERRY_API ferry_status ferry_queue_join_from(const char *origin, ferry_queue *queue);
 #define ferry_queue_join_future(queue, ret_future) ferry_queue_join_future_from(FERRY_HERE, queue, ret_future)
 FERRY_API ferry_status ferry_queue_join_future_from(const char *origin, ferry_queue *queue, ferry_future **ret_future);
 

@@ -20,8 +20,8 @@ static void request_again(fy_task *task) {
     fy_task_pass_on(task, message);
 }
 
-ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *future) {
-    task->awaited = ferry_future_ref(future);
+ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future) {
+    task->awaited = future;
     fy_done_callback_add_task(&task->wake, future);
     if (FY_UNLIKELY(task->must_cancel))
         request_again(task);
@@ -30,8 +30,13 @@ ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *futur
     bool is_passed_on = task->is_passed_on;
     task->is_passed_on = false;
     bool is_cancelled = fy_task_take_cancel(task) || (is_passed_on && ferry_future_cancelled(future));
-    ferry_future_unref(future);
     return is_cancelled ? FERRY_ECANCELED : 0;
+}
+
+ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *future) {
+    ferry_status status = fy_task_wait_owned(task, origin, ferry_future_ref(future));
+    ferry_future_unref(future);
+    return status;
 }
 
 /* Whether the future, through tasks that wait for each other, waits for this task. */

@@ -72,6 +72,37 @@ ferry_status ferry_barrier_wait_future_from(const char *origin, ferry_barrier *b
     return 0;
 }
 
+/* Blocks until the round is complete. */
+static ferry_status wait_for_others(ferry_barrier *self, fy_task *task, const char *origin, size_t *ret_index) {
+    fy_waiter *waiter = NULL;
+    ferry_status status = fy_line_join(&self->waiters, &self->sync, &fy_waiter_class, origin, &waiter);
+    if (status)
+        return status;
+    bool is_granted = false;
+    status = fy_waiter_await(waiter, task, origin, &is_granted);
+    if (!status && ret_index)
+        *ret_index = (size_t)ferry_future_integer(fy_waiter_future(waiter));
+    ferry_future_unref(fy_waiter_future(waiter));
+    return status;
+}
+
+ferry_status ferry_barrier_wait_from(const char *origin, ferry_barrier *barrier, size_t *ret_index) {
+    if (!barrier)
+        return EINVAL;
+    fy_task *task = NULL;
+    ferry_status status = fy_sync_check_task(&barrier->sync, &task);
+    if (!status)
+        status = refusal(barrier);
+    if (status)
+        return status;
+    if (barrier->waiters.count + 1 < barrier->parties)
+        return wait_for_others(barrier, task, origin, ret_index);
+    if (ret_index)
+        *ret_index = barrier->waiters.count;
+    end_round(barrier);
+    return 0;
+}
+
 /* ---- breaking ---- */
 
 static ferry_status break_round(ferry_barrier *self, bool is_broken) {

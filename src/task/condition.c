@@ -98,20 +98,60 @@ static ferry_status check_held(const ferry_condition *self) {
     return fy_lock_is_held(self->lock) ? 0 : FERRY_EINVALIDSTATE;
 }
 
+/* The caller has the lock, and lets go of it. */
+static ferry_status start(ferry_condition *self, const char *origin, fy_waiter **ret_waiter) {
+    ferry_status status = check_held(self);
+    if (!status)
+        status = fy_line_join(&self->waiters, &self->sync, &wait_class, origin, ret_waiter);
+    if (!status)
+        fy_lock_hand_on(self->lock);
+    return status;
+}
+
 ferry_status ferry_condition_wait_future_from(const char *origin, ferry_condition *condition,
                                               ferry_future **ret_future) {
     if (!condition || !ret_future)
         return EINVAL;
-    ferry_status status = check_held(condition);
-    if (status)
-        return status;
     fy_waiter *waiter = NULL;
-    status = fy_line_join(&condition->waiters, &condition->sync, &wait_class, origin, &waiter);
+    ferry_status status = start(condition, origin, &waiter);
+    if (!status)
+        *ret_future = fy_waiter_future(waiter);
+    return status;
+}
+
+/* A notification that came together with a cancellation of the task is handed on. */
+static ferry_status wait(ferry_condition *self, fy_task *task, const char *origin) {
+    fy_waiter *waiter = NULL;
+    ferry_status status = start(self, origin, &waiter);
     if (status)
         return status;
-    fy_lock_hand_on(condition->lock);
-    *ret_future = fy_waiter_future(waiter);
-    return 0;
+    bool is_granted = false;
+    status = fy_waiter_await(waiter, task, origin, &is_granted);
+    if (status && is_granted)
+        notify(self, 1);
+    ferry_future_unref(fy_waiter_future(waiter));
+    return status;
+}
+
+ferry_status ferry_condition_wait_from(const char *origin, ferry_condition *condition) {
+    if (!condition)
+        return EINVAL;
+    fy_task *task = NULL;
+    ferry_status status = fy_sync_check_task(&condition->sync, &task);
+    return status ? status : wait(condition, task, origin);
+}
+
+ferry_status ferry_condition_wait_for_from(const char *origin, ferry_condition *condition, ferry_predicate *predicate,
+                                           void *arg) {
+    if (!condition || !predicate)
+        return EINVAL;
+    fy_task *task = NULL;
+    ferry_status status = fy_sync_check_task(&condition->sync, &task);
+    if (!status)
+        status = check_held(condition);
+    while (!status && !predicate(arg))
+        status = wait(condition, task, origin);
+    return status;
 }
 
 /* ---- notifying ---- */

@@ -68,3 +68,13 @@ ferry_status ferry_event_wait_future_from(const char *origin, ferry_event *event
         return fy_line_wait(&event->waiters, &event->sync, origin, ret_future);
     return fy_sync_create_done(&event->sync, origin, ret_future);
 }
+
+ferry_status ferry_event_wait_from(const char *origin, ferry_event *event) {
+    if (!event)
+        return EINVAL;
+    fy_task *task = NULL;
+    ferry_status status = fy_sync_check_task(&event->sync, &task);
+    if (status || event->is_set)
+        return status;
+    return fy_line_await(&event->waiters, &event->sync, task, origin);
+}

@@ -28,14 +28,20 @@ void ferry_lock_unref(ferry_lock *lock) {
 }
 
 bool fy_lock_is_held(const ferry_lock *lock) {
-    return lock->is_locked;
+    return lock->is_locked && (!lock->owner || lock->owner == fy_sync_caller());
 }
 
 void fy_lock_hand_on(ferry_lock *lock) {
     fy_waiter *next = lock->waiters.first;
     lock->is_locked = next;
+    lock->owner = next ? next->owner : 0;
     if (next)
         fy_waiter_grant(next);
+}
+
+static void take(ferry_lock *lock) {
+    lock->is_locked = true;
+    lock->owner = fy_sync_caller();
 }
 
 ferry_status ferry_lock_acquire_future_from(const char *origin, ferry_lock *lock, ferry_future **ret_future) {
@@ -47,7 +53,33 @@ ferry_status ferry_lock_acquire_future_from(const char *origin, ferry_lock *lock
     if (lock->is_locked)
         return fy_line_wait(&lock->waiters, &lock->sync, origin, ret_future);
     status = fy_sync_create_done(&lock->sync, origin, ret_future);
-    lock->is_locked = !status;
+    if (!status)
+        take(lock);
+    return status;
+}
+
+ferry_status ferry_lock_acquire_from(const char *origin, ferry_lock *lock) {
+    if (!lock)
+        return EINVAL;
+    fy_task *task = NULL;
+    ferry_status status = fy_sync_check_task(&lock->sync, &task);
+    if (status)
+        return status;
+    if (!lock->is_locked) {
+        take(lock);
+        return 0;
+    }
+    if (lock->owner == task->number)
+        return FERRY_EDEADLK;
+    fy_waiter *waiter = NULL;
+    status = fy_line_join(&lock->waiters, &lock->sync, &fy_waiter_class, origin, &waiter);
+    if (status)
+        return status;
+    bool is_granted = false;
+    status = fy_waiter_await(waiter, task, origin, &is_granted);
+    if (status && is_granted)
+        fy_lock_hand_on(lock);
+    ferry_future_unref(fy_waiter_future(waiter));
     return status;
 }
 

@@ -10,10 +10,11 @@
 struct ferry_lock {
     fy_sync sync;
     fy_line waiters; /* a condition's among them, once they are notified or cancelled */
+    uint64_t owner;  /* the number of the task that holds it; 0: nobody in particular */
     bool is_locked;
 };
 
-/* Whether the caller may release it. */
+/* Whether the caller holds it, so far as that is known. */
 bool fy_lock_is_held(const ferry_lock *lock);
 
 /* The holder lets go of it, or nobody holds it and somebody has just come: it is the next one's. */

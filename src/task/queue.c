@@ -11,12 +11,15 @@ struct ferry_queue {
     fy_sync sync;
     fy_queue_items items;
     size_t maxsize;    /* 0: none */
+    size_t spoken_for; /* places of the queue that tasks have been given and not used yet: slots, and items that may
+                        * come back */
     size_t unfinished; /* items that were put and are not dealt with */
     fy_line getters;
     fy_line putters;
     fy_line joiners;
     ferry_free *free;  /* or NULL */
     bool is_shut_down;
+    bool is_dropped; /* immediately, or the user has let go of it: no item is kept */
 };
 
 /* ---- life ---- */
@@ -57,20 +60,27 @@ ferry_queue *ferry_queue_ref(ferry_queue *queue) {
     return queue;
 }
 
-static void drop_item(const ferry_queue *self, void *item) {
+static void finish_item(ferry_queue *self) {
+    if (self->unfinished && !--self->unfinished)
+        fy_line_end_all(&self->joiners, 0);
+}
+
+/* It counts as dealt with. Its free function may look at the queue. */
+static void discard(ferry_queue *self, void *item) {
     if (self->free)
         self->free(item);
+    finish_item(self);
 }
 
 void ferry_queue_unref(ferry_queue *queue) {
     if (!queue || !fy_sync_unref(&queue->sync))
         return;
-    queue->is_shut_down = true;
+    queue->is_shut_down = queue->is_dropped = true;
     fy_line_end_all(&queue->getters, FERRY_ECANCELED);
     fy_line_end_all(&queue->putters, FERRY_ECANCELED);
     fy_line_end_all(&queue->joiners, FERRY_ECANCELED);
     while (queue->items.count)
-        drop_item(queue, fy_queue_items_pop(&queue->items));
+        discard(queue, fy_queue_items_pop(&queue->items));
     fy_queue_items_fini(&queue->items);
     fy_sync_release(&queue->sync);
 }
@@ -78,27 +88,39 @@ void ferry_queue_unref(ferry_queue *queue) {
 /* ---- the two ends ---- */
 
 static bool has_room(const ferry_queue *self) {
-    return !self->maxsize || self->items.count < self->maxsize;
+    return !self->maxsize || self->items.count + self->spoken_for < self->maxsize;
+}
+
+/* For one more item: and, besides, for all that may come back, so that putting those in cannot fail. */
+static ferry_status reserve(ferry_queue *self) {
+    return fy_queue_items_reserve(&self->items, self->spoken_for + 1);
+}
+
+static void give(ferry_queue *self, fy_waiter *getter, void *item) {
+    fy_outcome_set_pointer(&getter->base.future.outcome, item, self->free);
+    self->spoken_for += getter->is_blocking;
+    fy_waiter_grant(getter);
 }
 
 /* Room for it was reserved. */
 static void accept(ferry_queue *self, void *item) {
     self->unfinished++;
-    fy_waiter *getter = self->getters.first;
-    if (!getter) {
+    if (self->getters.first)
+        give(self, self->getters.first, item);
+    else
         fy_queue_items_push(&self->items, item);
-        return;
-    }
-    fy_outcome_set_pointer(&getter->base.future.outcome, item, self->free);
-    fy_waiter_grant(getter);
 }
 
-/* Each slot that is free goes to the putter who has waited longest; the array has been as full before. */
+/* Each slot that is free goes to the putter who has waited longest: a task puts its item in when it goes on. The array
+ * has been as full before. */
 static void let_putters_in(ferry_queue *self) {
     while (self->putters.first && has_room(self)) {
         fy_waiter *putter = self->putters.first;
         fy_waiter_leave(putter);
-        accept(self, putter->item);
+        if (putter->is_blocking)
+            self->spoken_for++;
+        else
+            accept(self, putter->item);
         fy_waiter_end(putter, 0);
     }
 }
@@ -125,7 +147,7 @@ ferry_status ferry_queue_put_nowait(ferry_queue *queue, void *item) {
         return status;
     if (!has_room(queue))
         return FERRY_EFULL;
-    status = fy_queue_items_reserve(&queue->items, 1);
+    status = reserve(queue);
     if (!status)
         accept(queue, item);
     return status;
@@ -144,9 +166,43 @@ ferry_status ferry_queue_put_future_from(const char *origin, ferry_queue *queue,
             fy_waiter_of(*ret_future)->item = item;
         return status;
     }
-    status = fy_queue_items_reserve(&queue->items, 1);
+    status = reserve(queue);
     if (!status)
         status = fy_sync_create_done(&queue->sync, origin, ret_future);
+    if (!status)
+        accept(queue, item);
+    return status;
+}
+
+/* Blocks until there is a slot, and the slot is the caller's. One that came together with a cancellation of the task is
+ * handed on. */
+static ferry_status wait_for_slot(ferry_queue *self, fy_task *task, const char *origin) {
+    fy_waiter *waiter = NULL;
+    ferry_status status = fy_line_join(&self->putters, &self->sync, &fy_waiter_class, origin, &waiter);
+    if (status)
+        return status;
+    bool is_granted = false;
+    status = fy_waiter_await(waiter, task, origin, &is_granted);
+    self->spoken_for -= is_granted;
+    if (status)
+        let_putters_in(self);
+    else if (self->is_shut_down)
+        status = FERRY_ESHUTDOWN;
+    ferry_future_unref(fy_waiter_future(waiter));
+    return status;
+}
+
+ferry_status ferry_queue_put_from(const char *origin, ferry_queue *queue, void *item) {
+    if (!queue)
+        return EINVAL;
+    fy_task *task = NULL;
+    ferry_status status = fy_sync_check_task(&queue->sync, &task);
+    if (!status)
+        status = refusal(queue);
+    if (!status && !has_room(queue))
+        status = wait_for_slot(queue, task, origin);
+    if (!status)
+        status = reserve(queue);
     if (!status)
         accept(queue, item);
     return status;
@@ -187,13 +243,54 @@ ferry_status ferry_queue_get_future_from(const char *origin, ferry_queue *queue,
     return 0;
 }
 
-/* ---- dealing with items ---- */
-
-static void finish_items(ferry_queue *self, size_t count) {
-    self->unfinished -= count < self->unfinished ? count : self->unfinished;
-    if (!self->unfinished)
-        fy_line_end_all(&self->joiners, 0);
+/* What a task was given and cannot take: the next one's, or the first in the queue again. */
+static void put_back(ferry_queue *self, void *item) {
+    if (self->is_dropped) {
+        discard(self, item);
+    } else if (self->getters.first) {
+        give(self, self->getters.first, item);
+    } else {
+        fy_queue_items_push_back(&self->items, item);
+    }
 }
+
+/* Blocks until there is an item. One that came together with a cancellation of the task goes back. */
+static ferry_status wait_for_item(ferry_queue *self, fy_task *task, const char *origin, void **ret_item) {
+    fy_waiter *waiter = NULL;
+    ferry_status status = fy_line_join(&self->getters, &self->sync, &fy_waiter_class, origin, &waiter);
+    if (status)
+        return status;
+    bool is_granted = false;
+    void *item = NULL;
+    status = fy_waiter_await(waiter, task, origin, &is_granted);
+    if (is_granted) {
+        (void)ferry_future_take_pointer(fy_waiter_future(waiter), &item);
+        self->spoken_for--;
+        if (status)
+            put_back(self, item);
+        else
+            *ret_item = item;
+        let_putters_in(self);
+    }
+    ferry_future_unref(fy_waiter_future(waiter));
+    return status;
+}
+
+ferry_status ferry_queue_get_from(const char *origin, ferry_queue *queue, void **ret_item) {
+    if (!queue || !ret_item)
+        return EINVAL;
+    fy_task *task = NULL;
+    ferry_status status = fy_sync_check_task(&queue->sync, &task);
+    if (!status)
+        status = emptiness(queue);
+    if (status == FERRY_EEMPTY)
+        return wait_for_item(queue, task, origin, ret_item);
+    if (!status)
+        *ret_item = take(queue);
+    return status;
+}
+
+/* ---- dealing with items ---- */
 
 ferry_status ferry_queue_task_done(ferry_queue *queue) {
     if (!queue)
@@ -203,7 +300,7 @@ ferry_status ferry_queue_task_done(ferry_queue *queue) {
         return status;
     if (!queue->unfinished)
         return FERRY_EINVALIDSTATE;
-    finish_items(queue, 1);
+    finish_item(queue);
     return 0;
 }
 
@@ -218,15 +315,17 @@ ferry_status ferry_queue_join_future_from(const char *origin, ferry_queue *queue
     return fy_sync_create_done(&queue->sync, origin, ret_future);
 }
 
-/* ---- shutting down ---- */
-
-/* The items' free function may look at the queue. */
-static void drop_all(ferry_queue *self) {
-    while (self->items.count) {
-        drop_item(self, fy_queue_items_pop(&self->items));
-        finish_items(self, 1);
-    }
+ferry_status ferry_queue_join_from(const char *origin, ferry_queue *queue) {
+    if (!queue)
+        return EINVAL;
+    fy_task *task = NULL;
+    ferry_status status = fy_sync_check_task(&queue->sync, &task);
+    if (status || !queue->unfinished)
+        return status;
+    return fy_line_await(&queue->joiners, &queue->sync, task, origin);
 }
+
+/* ---- shutting down ---- */
 
 ferry_status ferry_queue_shutdown(ferry_queue *queue, bool immediate) {
     if (!queue)
@@ -237,8 +336,9 @@ ferry_status ferry_queue_shutdown(ferry_queue *queue, bool immediate) {
     queue->is_shut_down = true;
     fy_line_end_all(&queue->putters, FERRY_ESHUTDOWN);
     fy_line_end_all(&queue->getters, FERRY_ESHUTDOWN);
-    if (immediate)
-        drop_all(queue);
+    queue->is_dropped = immediate || queue->is_dropped;
+    while (immediate && queue->items.count)
+        discard(queue, fy_queue_items_pop(&queue->items));
     return 0;
 }
 

@@ -39,6 +39,13 @@ void ferry_semaphore_unref(ferry_semaphore *semaphore) {
     fy_sync_release(&semaphore->sync);
 }
 
+static void give_back(ferry_semaphore *self) {
+    if (self->waiters.first)
+        fy_waiter_grant(self->waiters.first);
+    else
+        self->value++;
+}
+
 ferry_status ferry_semaphore_acquire_future_from(const char *origin, ferry_semaphore *semaphore,
                                                  ferry_future **ret_future) {
     if (!semaphore || !ret_future)
@@ -54,11 +61,27 @@ ferry_status ferry_semaphore_acquire_future_from(const char *origin, ferry_semap
     return status;
 }
 
-static void give_back(ferry_semaphore *self) {
-    if (self->waiters.first)
-        fy_waiter_grant(self->waiters.first);
-    else
-        self->value++;
+ferry_status ferry_semaphore_acquire_from(const char *origin, ferry_semaphore *semaphore) {
+    if (!semaphore)
+        return EINVAL;
+    fy_task *task = NULL;
+    ferry_status status = fy_sync_check_task(&semaphore->sync, &task);
+    if (status)
+        return status;
+    if (semaphore->value) {
+        semaphore->value--;
+        return 0;
+    }
+    fy_waiter *waiter = NULL;
+    status = fy_line_join(&semaphore->waiters, &semaphore->sync, &fy_waiter_class, origin, &waiter);
+    if (status)
+        return status;
+    bool is_granted = false;
+    status = fy_waiter_await(waiter, task, origin, &is_granted);
+    if (status && is_granted)
+        give_back(semaphore);
+    ferry_future_unref(fy_waiter_future(waiter));
+    return status;
 }
 
 ferry_status ferry_semaphore_release(ferry_semaphore *semaphore) {

@@ -119,6 +119,9 @@ void fy_coroutine_release(fy_task *task);
 /* await.c: waits for a future of the task's loop that is not done. Returns: 0, FERRY_ECANCELED. */
 ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *future);
 
+/* The same, and meanwhile a reference of the caller's is the task's: one that never goes on gives it up. */
+ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future);
+
 /* Hands a cancel request to what the task waits for, or keeps it for its next suspension. */
 void fy_task_pass_on(fy_task *task, const char *message);
 

@@ -37,6 +37,16 @@ void fy_sync_release(fy_sync *sync) {
     fy_loop_release(loop);
 }
 
+ferry_status fy_sync_check_task(const fy_sync *sync, fy_task **ret_task) {
+    ferry_status status = fy_loop_check(sync->loop);
+    if (status)
+        return status;
+    *ret_task = fy_task_current();
+    if (!*ret_task)
+        return FERRY_ENOTASK;
+    return fy_task_loop(*ret_task) == sync->loop ? 0 : FERRY_EWRONGLOOP;
+}
+
 ferry_status fy_sync_create_done(const fy_sync *sync, const char *origin, ferry_future **ret_future) {
     ferry_status status = fy_future_create_inner(sync->loop, origin, ret_future);
     if (!status)
@@ -97,6 +107,7 @@ ferry_status fy_line_join(fy_line *line, fy_sync *sync, const fy_future_class *c
     fy_future_init(&waiter->base.future, sync->loop, FY_FUTURE_CLASSED, origin);
     waiter->base.class = class;
     waiter->sync = sync;
+    waiter->owner = fy_sync_caller();
     sync->refs++;
     push(line, waiter);
     ferry_future_ref(&waiter->base.future);
@@ -109,6 +120,28 @@ ferry_status fy_line_wait(fy_line *line, fy_sync *sync, const char *origin, ferr
     ferry_status status = fy_line_join(line, sync, &fy_waiter_class, origin, &waiter);
     if (!status)
         *ret_future = fy_waiter_future(waiter);
+    return status;
+}
+
+ferry_status fy_waiter_await(fy_waiter *waiter, fy_task *task, const char *origin, bool *ret_is_granted) {
+    ferry_future *future = fy_waiter_future(waiter);
+    waiter->is_blocking = true;
+    ferry_status status = fy_task_wait_owned(task, origin, future), outcome = ferry_future_status(future);
+    FY_ASSERT(ferry_future_done(future));
+    *ret_is_granted = !outcome;
+    if (status)
+        return status;
+    return ferry_future_cancelled(future) ? FERRY_EAWAITED_CANCELED : outcome;
+}
+
+ferry_status fy_line_await(fy_line *line, fy_sync *sync, fy_task *task, const char *origin) {
+    fy_waiter *waiter = NULL;
+    ferry_status status = fy_line_join(line, sync, &fy_waiter_class, origin, &waiter);
+    if (status)
+        return status;
+    bool is_granted = false;
+    status = fy_waiter_await(waiter, task, origin, &is_granted);
+    ferry_future_unref(fy_waiter_future(waiter));
     return status;
 }
 

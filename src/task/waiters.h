@@ -9,7 +9,7 @@
 #ifndef FERRY_TASK_WAITERS_H
 #define FERRY_TASK_WAITERS_H
 
-#include "future/future.h"
+#include "task/task.h"
 
 /* First in every thing that is waited for. */
 typedef struct fy_sync {
@@ -33,6 +33,8 @@ struct fy_waiter {
     fy_line *line;    /* where it stands, which holds a reference to it; NULL: nowhere any more */
     fy_waiter *next;
     fy_waiter *previous;
+    uint64_t owner;   /* the number of the task that joined, or 0 */
+    bool is_blocking; /* that task waits here: it can give back what it is given, if it was cancelled meanwhile */
     union {
         void *item;             /* of a queue: to be put */
         fy_error *cancel_words; /* of a condition: once it is_cancelling; or NULL */
@@ -48,6 +50,15 @@ void *fy_sync_create(ferry_loop *loop, size_t size, ferry_status *ret_status);
 bool fy_sync_unref(fy_sync *sync);
 void fy_sync_release(fy_sync *sync);
 
+/* The calling task, which may wait for a turn. Returns: 0, as fy_loop_check, FERRY_ENOTASK, FERRY_EWRONGLOOP. */
+ferry_status fy_sync_check_task(const fy_sync *sync, fy_task **ret_task);
+
+/* The number of the calling task, or 0. */
+static inline uint64_t fy_sync_caller(void) {
+    const fy_task *task = fy_task_current();
+    return task ? task->number : 0;
+}
+
 /* A future for somebody whose turn it is at once. Returns: 0, APR_ENOMEM. */
 ferry_status fy_sync_create_done(const fy_sync *sync, const char *origin, ferry_future **ret_future);
 
@@ -62,6 +73,15 @@ ferry_status fy_line_join(fy_line *line, fy_sync *sync, const fy_future_class *c
 
 /* The same with the common class, as a public call that hands out a future does it. */
 ferry_status fy_line_wait(fy_line *line, fy_sync *sync, const char *origin, ferry_future **ret_future);
+
+/* Blocks the task until the waiter, its own, has ended; *ret_is_granted: with a result, whatever is returned.
+ *
+ * Returns: 0, FERRY_ECANCELED (the task was cancelled), FERRY_EAWAITED_CANCELED (what it waited for was dropped), or
+ *          the error that the waiter was ended with. */
+ferry_status fy_waiter_await(fy_waiter *waiter, fy_task *task, const char *origin, bool *ret_is_granted);
+
+/* Joins a line and blocks until it has ended, where nothing is given that could be given back. Returns: as both. */
+ferry_status fy_line_await(fy_line *line, fy_sync *sync, fy_task *task, const char *origin);
 
 /* Goes to the end of another line. */
 void fy_waiter_move(fy_waiter *waiter, fy_line *line);

@@ -5,6 +5,7 @@
 #define FERRY_TESTS_SUPPORT_SYNC_H
 
 #include "ferry/sync.h"
+#include "ferry/task.h"
 #include "support/futures.h"
 
 /* The future of a call that has one as its last argument, and must start. */
@@ -46,6 +47,21 @@ static inline const char *granted(ferry_future *const *futures, size_t count) {
             letters[length++] = (char)('a' + i);
     letters[length] = '\0';
     return letters;
+}
+
+/* ---- tasks ---- */
+
+static inline ferry_task *start_task(ferry_function *function, void *arg) {
+    ferry_task *task = NULL;
+    CHECK_STATUS(ferry_task_create(loop, function, arg, &task), 0);
+    CHECK(task);
+    return task;
+}
+
+static inline void run_task(ferry_function *function, void *arg) {
+    ferry_task *task = start_task(function, arg);
+    run_until(task);
+    ends_with(task, 0);
 }
 
 #endif
