@@ -12,6 +12,7 @@
 #include "ferry/executor.h"
 #include "ferry/task.h"
 #include "ferry/sync.h"
+#include "ferry/run.h"
 #include "ferry/sim.h"
 
 #endif

@@ -214,6 +214,12 @@ void fy_loop_release(ferry_loop *loop);
 /* Queues the handlers of the signals that have arrived. */
 void fy_signals_take(ferry_loop *loop);
 
+/* Whether no loop and nothing else of the process handles the signal, or ignores it. Thread: any. */
+bool fy_signals_are_default(int signum);
+
+/* Whether the loop's handler of the signal is this one. */
+bool fy_signals_have(const ferry_loop *loop, int signum, ferry_callback *callback);
+
 /* The loop is closing: no handlers any more. */
 void fy_signals_close(ferry_loop *loop);
 

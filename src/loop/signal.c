@@ -138,6 +138,19 @@ bool ferry_remove_signal_handler(ferry_loop *loop, int signum) {
     return handle;
 }
 
+bool fy_signals_are_default(int signum) {
+    fy_signals_lock();
+    bool are_default = fy_signal_is_default(signum);
+    fy_signals_unlock();
+    return are_default;
+}
+
+/* Only the loop's own thread changes its handlers. */
+bool fy_signals_have(const ferry_loop *loop, int signum, ferry_callback *callback) {
+    const ferry_handle *handle = loop->signals ? loop->signals->handles[signum] : NULL;
+    return handle && handle->callback == callback;
+}
+
 void fy_signals_close(ferry_loop *loop) {
     fy_loop_signals *self = loop->signals;
     ferry_handle *handles[FY_SIGNALS];

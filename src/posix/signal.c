@@ -69,6 +69,11 @@ ferry_status fy_signal_open(int signum, void (*arrived)(int signum)) {
     return sigaction(signum, &action, &before[signum]) == 0 ? 0 : errno;
 }
 
+bool fy_signal_is_default(int signum) {
+    struct sigaction action;
+    return sigaction(signum, NULL, &action) == 0 && !(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_DFL;
+}
+
 void fy_signal_close(int signum) {
     (void)sigaction(signum, &before[signum], NULL); /* cannot fail: the signal was caught */
 }

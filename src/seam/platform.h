@@ -104,6 +104,10 @@ enum { FY_SIGNALS = 128 };
  * Thread:  any, with the lock held. */
 ferry_status fy_signal_open(int signum, void (*arrived)(int signum));
 
+/* Whether the signal does what it does by itself: the process neither handles nor ignores it.
+ * Thread: any, with the lock held. */
+bool fy_signal_is_default(int signum);
+
 /* Puts back what the process had set for the signal. Thread: any, with the lock held. */
 void fy_signal_close(int signum);
 

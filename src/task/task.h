@@ -131,7 +131,11 @@ bool fy_task_take_cancel(fy_task *task);
 /* defer.c: calls what was deferred. */
 void fy_task_run_defers(fy_task *task);
 
-/* task_close.c: the loop is closing. */
+/* task_close.c: cancels the loop's tasks, and makes turns until those that there were have ended, or so much time has
+ * passed. On a thread that runs another loop, and in a child made by fork, it does nothing. */
+void fy_tasks_end(ferry_loop *loop, int64_t timeout_us);
+
+/* The loop is closing. */
 void fy_tasks_close(ferry_loop *loop);
 void fy_tasks_abandon(ferry_loop *loop);
 

@@ -9,16 +9,37 @@
 /* How long all of them together may take to end. */
 enum { GRACE_US = 100000 };
 
-void fy_tasks_close(ferry_loop *loop) {
-    fy_tasks *tasks = loop->tasks.state;
-    if (!tasks->count || loop->fork_generation != fy_fork_generation() || fy_loop_enter(loop))
-        return; /* in a child made by fork, or on a thread that runs another loop, nothing can be run */
+/* Their numbers rise from the oldest to the youngest. */
+static ferry_status end_until(fy_tasks *tasks, int64_t deadline_us) {
+    ferry_loop *loop = tasks->loop;
+    uint64_t last = tasks->numbers;
+    ferry_status status = 0;
     for (fy_task *task = tasks->first; task; task = task->next)
         (void)ferry_future_cancel(&task->cell.future);
-    int64_t deadline_us = fy_loop_now_for_deadline(loop) + GRACE_US;
-    while (tasks->count && !fy_loop_turn(loop, deadline_us) && loop->now_us < deadline_us)
-        continue;
+    while (tasks->first && tasks->first->number <= last && loop->now_us < deadline_us && !status) {
+        loop->stopping = false; /* the end is not put off */
+        status = fy_loop_turn(loop, deadline_us);
+    }
     loop->stopping = false;
+    return status;
+}
+
+void fy_tasks_end(ferry_loop *loop, int64_t timeout_us) {
+    fy_tasks *tasks = loop->tasks.state;
+    if (!tasks || !tasks->count || fy_loop_enter(loop))
+        return;
+    (void)end_until(tasks, fy_time_after(fy_loop_now_for_deadline(loop), timeout_us));
+    fy_loop_leave(loop);
+}
+
+/* Those that others make while they end have to end, too. */
+void fy_tasks_close(ferry_loop *loop) {
+    fy_tasks *tasks = loop->tasks.state;
+    if (!tasks->count || fy_loop_enter(loop))
+        return; /* in a child made by fork, or on a thread that runs another loop, nothing can be run */
+    int64_t deadline_us = fy_loop_now_for_deadline(loop) + GRACE_US;
+    while (tasks->count && loop->now_us < deadline_us && !end_until(tasks, deadline_us))
+        continue;
     fy_loop_leave(loop);
 }
 

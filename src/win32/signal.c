@@ -40,6 +40,16 @@ ferry_status fy_signal_open(int signum, void (*arrived)(int signum)) {
     return 0;
 }
 
+/* The C library tells what is set only to whoever sets something. */
+bool fy_signal_is_default(int signum) {
+    void (*now)(int) = signal(signum, SIG_DFL);
+    if (now == SIG_DFL)
+        return true;
+    if (now != SIG_ERR)
+        (void)signal(signum, now);
+    return false;
+}
+
 void fy_signal_close(int signum) {
     (void)signal(signum, before[signum]);
 }
