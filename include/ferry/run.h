@@ -73,6 +73,25 @@ FERRY_API ferry_status ferry_runner_run_from(const char *origin, ferry_runner *r
  * Thread:  any on which no loop runs. */
 FERRY_API ferry_status ferry_runner_close(ferry_runner *runner);
 
+/* ---- work for other threads ---- */
+
+/* Has a thread of the loop's default executor run a function that may block, and waits for its value
+ * (`asyncio.to_thread`): ferry_run_in_executor, FERRY_AWAIT and the end of the future in one call. A task that is
+ * cancelled meanwhile goes on at once; a job that has not started never does, one that runs sees
+ * ferry_call_is_cancelled, and what it returns is dropped. So its argument must outlive the job, not the call.
+ *
+ * Owns:    arg stays yours; a pointer that is put into a place is yours, too: you free it. One that is not wanted is
+ *          freed as the function said.
+ * Returns: as ferry_run_in_executor and FERRY_AWAIT.
+ * Thread:  loop, in a task. */
+#define ferry_to_thread(function, arg, ret_value) ferry_call_in(NULL, function, arg, ret_value)
+
+/* The same on an executor of any kind. Thread: loop, in a task. */
+#define ferry_call_in(executor, function, arg, ret_value) \
+    ferry_call_in_from(FERRY_HERE, executor, function, arg, FERRY_PLACE(ret_value))
+FERRY_API ferry_status ferry_call_in_from(const char *origin, ferry_executor *executor_or_null,
+                                          ferry_function *function, void *arg, ferry_place place);
+
 #ifdef __cplusplus
 }
 #endif

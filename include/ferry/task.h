@@ -109,18 +109,24 @@ FERRY_API size_t ferry_task_uncancel(ferry_task *task);
 #define ferry_await(...) ferry_await_from(FERRY_HERE, __VA_ARGS__)
 FERRY_API ferry_status ferry_await_from(const char *origin, ferry_future *future);
 
+/* Where a value is put, and of which kind it is to be: FERRY_PLACE(&value) for an int, an int64_t (long, long long), a
+ * double, or a pointer of any kind; FERRY_PLACE(NULL), in C++ of nullptr: it is not wanted. */
+typedef struct ferry_place {
+    void *address;
+    int kind;
+} ferry_place;
+
+enum { FERRY_PLACE_POINTER, FERRY_PLACE_INT, FERRY_PLACE_LONG, FERRY_PLACE_INT64, FERRY_PLACE_REAL };
+
 /* FERRY_AWAIT(future, &value): waits, then takes the value, and returns both in one status: FERRY_ECANCELED only if
- * this task was cancelled, FERRY_EAWAITED_CANCELED if the future was, else its own outcome. The value is an int, an
- * int64_t (long, long long), a double, or a pointer of any kind (borrowed from the future); or NULL: not wanted.
+ * this task was cancelled, FERRY_EAWAITED_CANCELED if the future was, else its own outcome. A pointer is borrowed from
+ * the future.
  *
- * Returns: as ferry_await; the future's error; FERRY_EWRONGTYPE: the value is of another kind, or too large for an int.
+ * Returns: as ferry_await; the future's error; FERRY_EWRONGTYPE: the value is of another kind, or too large for its
+ *          place.
  * Thread:  loop, in a task. */
-FERRY_API ferry_status ferry_await_int_from(const char *origin, ferry_future *future, int *ret_value);
-FERRY_API ferry_status ferry_await_long_from(const char *origin, ferry_future *future, long *ret_value);
-FERRY_API ferry_status ferry_await_int64_from(const char *origin, ferry_future *future, long long *ret_value);
-FERRY_API ferry_status ferry_await_real_from(const char *origin, ferry_future *future, double *ret_value);
-/* `ret_pointer` is the address of a pointer, or NULL. */
-FERRY_API ferry_status ferry_await_pointer_from(const char *origin, ferry_future *future, void *ret_pointer);
+#define FERRY_AWAIT(future, ret_value) ferry_await_value_from(FERRY_HERE, future, FERRY_PLACE(ret_value))
+FERRY_API ferry_status ferry_await_value_from(const char *origin, ferry_future *future, ferry_place place);
 
 /* Waits for all of them, and then returns the first failure among them, by their order. A cancellation of this task
  * cancels those that are pending.
@@ -241,27 +247,27 @@ FERRY_API ferry_status ferry_task_group_join_from(const char *origin, ferry_task
 #ifdef __cplusplus
 }
 
-/* The same name in C++: an overload for each kind of value. */
-inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, int *ret_value) {
-    return ferry_await_int_from(origin, future, ret_value);
+/* In C++ an overload for each kind of value. */
+inline ferry_place ferry_place_of(int *address) {
+    return {address, FERRY_PLACE_INT};
 }
-inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, long *ret_value) {
-    return ferry_await_long_from(origin, future, ret_value);
+inline ferry_place ferry_place_of(long *address) {
+    return {address, FERRY_PLACE_LONG};
 }
-inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, long long *ret_value) {
-    return ferry_await_int64_from(origin, future, ret_value);
+inline ferry_place ferry_place_of(long long *address) {
+    return {address, FERRY_PLACE_INT64};
 }
-inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, double *ret_value) {
-    return ferry_await_real_from(origin, future, ret_value);
+inline ferry_place ferry_place_of(double *address) {
+    return {address, FERRY_PLACE_REAL};
 }
 template <typename T>
-inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, T **ret_value) {
-    return ferry_await_pointer_from(origin, future, static_cast<void *>(ret_value));
+inline ferry_place ferry_place_of(T **address) {
+    return {static_cast<void *>(address), FERRY_PLACE_POINTER};
 }
-inline ferry_status ferry_await_value_from(const char *origin, ferry_future *future, decltype(nullptr)) {
-    return ferry_await_pointer_from(origin, future, nullptr);
+inline ferry_place ferry_place_of(decltype(nullptr)) {
+    return {nullptr, FERRY_PLACE_POINTER};
 }
-#define FERRY_AWAIT(future, ret_value) ferry_await_value_from(FERRY_HERE, future, ret_value)
+#define FERRY_PLACE(ret_value) ferry_place_of(ret_value)
 template <typename... Futures>
 inline ferry_status ferry_await_each_from(const char *origin, Futures *...futures) {
     ferry_future *const all[] = {futures...};
@@ -269,10 +275,10 @@ inline ferry_status ferry_await_each_from(const char *origin, Futures *...future
 }
 #define FERRY_AWAIT_ALL(...) ferry_await_each_from(FERRY_HERE, __VA_ARGS__)
 #else
-#define FERRY_AWAIT(future, ret_value)                                                                            \
-    _Generic((ret_value), int *: ferry_await_int_from, long *: ferry_await_long_from,                             \
-             long long *: ferry_await_int64_from, double *: ferry_await_real_from,                                \
-             default: ferry_await_pointer_from)(FERRY_HERE, future, ret_value)
+#define FERRY_PLACE(ret_value)                                                                                \
+    ((ferry_place){(ret_value), _Generic((ret_value), int *: FERRY_PLACE_INT, long *: FERRY_PLACE_LONG,      \
+                                         long long *: FERRY_PLACE_INT64, double *: FERRY_PLACE_REAL,         \
+                                         default: FERRY_PLACE_POINTER)})
 #define FERRY_AWAIT_ALL(...)                                                            \
     ferry_await_all((ferry_future *const[]){__VA_ARGS__},                               \
                     sizeof((ferry_future *const[]){__VA_ARGS__}) / sizeof(ferry_future *), 0)

@@ -138,7 +138,7 @@ const char *fy_outcome_worker(const fy_outcome *outcome) {
 
 /* ---- moving ---- */
 
-static void forget_value(fy_outcome *outcome) {
+void fy_outcome_forget(fy_outcome *outcome) {
     outcome->pointer = NULL;
     outcome->size = 0;
     outcome->free = NULL;
@@ -152,7 +152,7 @@ ferry_status fy_outcome_take_pointer(fy_outcome *outcome, void **ret_pointer) {
     if (outcome->is_borrowed)
         return FERRY_ENOTSUP;
     *ret_pointer = outcome->pointer;
-    forget_value(outcome);
+    fy_outcome_forget(outcome);
     return 0;
 }
 
@@ -166,6 +166,6 @@ ferry_status fy_outcome_take_bytes(fy_outcome *outcome, void **ret_bytes, size_t
     *ret_bytes = outcome->pointer;
     if (ret_size)
         *ret_size = outcome->size;
-    forget_value(outcome);
+    fy_outcome_forget(outcome);
     return 0;
 }

@@ -67,6 +67,9 @@ const void *fy_outcome_bytes(const fy_outcome *outcome, size_t *ret_size);
 const char *fy_outcome_message(const fy_outcome *outcome);
 const char *fy_outcome_worker(const fy_outcome *outcome);
 
+/* A pointer or bytes are somebody else's now. */
+void fy_outcome_forget(fy_outcome *outcome);
+
 /* Moves the value out. Returns: 0, the error's status, FERRY_EWRONGTYPE. */
 ferry_status fy_outcome_take_pointer(fy_outcome *outcome, void **ret_pointer);
 ferry_status fy_outcome_take_bytes(fy_outcome *outcome, void **ret_bytes, size_t *ret_size);

@@ -2,7 +2,6 @@
 /* Waiting for futures from inside a task. How the waiting went and what came of it are two things: ferry_await tells
  * the first alone, the others put both into one status. */
 #include <errno.h>
-#include <limits.h>
 
 #include "base/assert.h"
 #include "task/task.h"
@@ -72,63 +71,11 @@ static ferry_status outcome_of(ferry_future *future) {
     return ferry_future_cancelled(future) ? FERRY_EAWAITED_CANCELED : status;
 }
 
-/* Waits; on success there is a value to be taken, of this kind or none if none is asked for. */
-static ferry_status await_value(const char *origin, ferry_future *future, int kind, bool is_wanted) {
+ferry_status ferry_await_value_from(const char *origin, ferry_future *future, ferry_place place) {
     ferry_status status = ferry_await_from(origin, future);
     if (!status)
         status = outcome_of(future);
-    if (status || !is_wanted)
-        return status;
-    return future->outcome.kind == kind ? 0 : FERRY_EWRONGTYPE;
-}
-
-ferry_status ferry_await_int64_from(const char *origin, ferry_future *future, long long *ret_value) {
-    ferry_status status = await_value(origin, future, FY_VALUE_INTEGER, ret_value != NULL);
-    if (!status && ret_value)
-        *ret_value = ferry_future_integer(future);
-    return status;
-}
-
-ferry_status ferry_await_long_from(const char *origin, ferry_future *future, long *ret_value) {
-    long long value = 0;
-    ferry_status status = ferry_await_int64_from(origin, future, ret_value ? &value : NULL);
-    if (status || !ret_value)
-        return status;
-    if (value < LONG_MIN || value > LONG_MAX)
-        return FERRY_EWRONGTYPE;
-    *ret_value = (long)value;
-    return 0;
-}
-
-ferry_status ferry_await_int_from(const char *origin, ferry_future *future, int *ret_value) {
-    long long value = 0;
-    ferry_status status = ferry_await_int64_from(origin, future, ret_value ? &value : NULL);
-    if (status || !ret_value)
-        return status;
-    if (value < INT_MIN || value > INT_MAX)
-        return FERRY_EWRONGTYPE;
-    *ret_value = (int)value;
-    return 0;
-}
-
-ferry_status ferry_await_real_from(const char *origin, ferry_future *future, double *ret_value) {
-    ferry_status status = await_value(origin, future, FY_VALUE_REAL, ret_value != NULL);
-    if (!status && ret_value)
-        *ret_value = ferry_future_real(future);
-    return status;
-}
-
-ferry_status ferry_await_pointer_from(const char *origin, ferry_future *future, void *ret_pointer) {
-    ferry_status status = ferry_await_from(origin, future);
-    if (!status)
-        status = outcome_of(future);
-    if (status || !ret_pointer)
-        return status;
-    int kind = future->outcome.kind;
-    if (kind != FY_VALUE_POINTER && kind != FY_VALUE_BYTES)
-        return FERRY_EWRONGTYPE;
-    *(void **)ret_pointer = future->outcome.pointer;
-    return 0;
+    return status ? status : fy_place_put(place, future);
 }
 
 /* ---- several ---- */

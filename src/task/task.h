@@ -122,6 +122,10 @@ ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *futur
 /* The same, and meanwhile a reference of the caller's is the task's: one that never goes on gives it up. */
 ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future);
 
+/* place.c: puts the value of a future that is done with a result where it is wanted.
+ * Returns: 0, FERRY_EWRONGTYPE. */
+ferry_status fy_place_put(ferry_place place, const ferry_future *future);
+
 /* Hands a cancel request to what the task waits for, or keeps it for its next suspension. */
 void fy_task_pass_on(fy_task *task, const char *message);
 
