@@ -92,6 +92,22 @@ FERRY_API ferry_status ferry_runner_close(ferry_runner *runner);
 FERRY_API ferry_status ferry_call_in_from(const char *origin, ferry_executor *executor_or_null,
                                           ferry_function *function, void *arg, ferry_place place);
 
+/* ---- tasks for other threads ---- */
+
+/* Has the loop run `function(arg)` as a task, and gives a job that ends as the task does
+ * (`asyncio.run_coroutine_threadsafe`): with its value, its error, or cancelled. The job is pending until then, so
+ * cancelling it, also after a wait that timed out, ends the job at once and cancels the task.
+ *
+ * Owns:    *ret_job is one reference (ret_job may be NULL: nobody asks, and an error goes to the loop's exception
+ *          handler). The caller holds a reference to the loop.
+ * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ECLOSED, FERRY_EFORKED, or an OS code. A loop that is closed before the
+ *          task could begin, or that has no memory for it, is the job's outcome: FERRY_ECLOSED, APR_ENOMEM.
+ * Thread:  any. */
+#define ferry_run_coroutine_threadsafe(loop, function, arg, ret_job) \
+    ferry_run_coroutine_threadsafe_from(FERRY_HERE, loop, function, arg, ret_job)
+FERRY_API ferry_status ferry_run_coroutine_threadsafe_from(const char *origin, ferry_loop *loop,
+                                                           ferry_function *function, void *arg, ferry_job **ret_job);
+
 #ifdef __cplusplus
 }
 #endif

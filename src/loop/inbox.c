@@ -2,8 +2,8 @@
 /* A stack that is emptied all at once, and turned round by its reader.
  *
  * `head` is EMPTY, SLEEPING (empty, and the loop is in the kernel or about to be), CLOSED, or the newest item: a
- * message, or with the CHUNK bit a chunk of posts and messages. Items are linked through their first word, to older
- * ones, with the same bits.
+ * message, with the CALL bit one that is a call, or with the CHUNK bit a chunk of posts and messages. Items are linked
+ * through their first word, to older ones, with the same bits.
  *
  *   sender  CAS head: any but CLOSED -> own item. Whoever replaced SLEEPING wakes the backend, once, and then counts
  *           that in wakes_done, which is its last touch of the inbox. After the CAS the item is the reader's.
@@ -35,11 +35,11 @@
 #include "base/alloc.h"
 #include "base/hints.h"
 
-enum { EMPTY = 0, SLEEPING = 1, CHUNK = 2, CLOSED = 3 };
+enum { EMPTY = 0, SLEEPING = 1, CHUNK = 2, CLOSED = 3, CALL = 4 };
 enum { PLACES = 169, TAKEN_BY_READER = 1 << 30, SPINS_BEFORE_YIELD = 100, FETCHED_AHEAD = 6 };
 
 /* What a place holds, if not a callback. */
-enum { NOTHING = 0, A_MESSAGE = 1, A_HANDLE = 2 };
+enum { NOTHING = 0, A_MESSAGE = 1, A_HANDLE = 2, A_CALL = 3 };
 
 typedef struct post_place {
     _Atomic uintptr_t what; /* set last */
@@ -63,6 +63,15 @@ static bool is_item(uintptr_t head) {
 
 static bool is_chunk(uintptr_t item) {
     return item & CHUNK;
+}
+
+static fy_message *as_message(uintptr_t item) {
+    return (fy_message *)(item & ~(uintptr_t)CALL);
+}
+
+static void run_call(void *message) {
+    fy_call_message *call = message;
+    call->run(call);
 }
 
 static fy_post_chunk *as_chunk(uintptr_t item) {
@@ -166,18 +175,26 @@ static ferry_status send_new_chunk(fy_inbox *inbox, uintptr_t what, void *arg, c
 
 /* ---- sending ---- */
 
-bool fy_inbox_send(fy_inbox *inbox, fy_message *message) {
+static inline bool send(fy_inbox *inbox, uintptr_t what, fy_message *message, uintptr_t bits) {
     uintptr_t head = atomic_load_explicit(&inbox->head, memory_order_acquire);
     if (is_item(head)) {
-        if (fill_in_newest(head, A_MESSAGE, message, NULL))
+        if (fill_in_newest(head, what, message, NULL))
             return true;
-        ferry_status status = send_new_chunk(inbox, A_MESSAGE, message, NULL);
+        ferry_status status = send_new_chunk(inbox, what, message, NULL);
         if (FY_LIKELY(status != ENOMEM))
             return status == 0;
     }
-    uintptr_t replaced = put_item(inbox, (uintptr_t)message, message);
+    uintptr_t replaced = put_item(inbox, (uintptr_t)message | bits, message);
     wake_if_sleeping(inbox, replaced);
     return replaced != CLOSED;
+}
+
+bool fy_inbox_send(fy_inbox *inbox, fy_message *message) {
+    return send(inbox, A_MESSAGE, message, 0);
+}
+
+bool fy_inbox_send_call(fy_inbox *inbox, fy_call_message *call) {
+    return send(inbox, A_CALL, &call->message, CALL);
 }
 
 static ferry_status post(fy_inbox *inbox, uintptr_t what, void *arg, const char *origin) {
@@ -240,6 +257,8 @@ static bool hand_on(post_place *place, const fy_inbox_reader *reader) {
         reader->message(reader->arg, place->arg);
     else if (what == A_HANDLE)
         reader->handle(reader->arg, place->arg);
+    else if (what == A_CALL)
+        run_call(place->arg);
     else if (!reader->post(reader->arg, (ferry_callback *)what, place->arg, place->origin))
         return false;
     atomic_store_explicit(&place->what, NOTHING, memory_order_relaxed);
@@ -265,7 +284,7 @@ static bool drain_chunk(fy_inbox *inbox, fy_post_chunk *chunk, const fy_inbox_re
 static uintptr_t reversed(uintptr_t item) {
     uintptr_t oldest_first = EMPTY;
     while (item) {
-        fy_message *message = is_chunk(item) ? &as_chunk(item)->message : (fy_message *)item;
+        fy_message *message = is_chunk(item) ? &as_chunk(item)->message : as_message(item);
         uintptr_t older = message->next;
         if (!is_chunk(item))
             fy_cpu_fetch_to_write((const char *)message + FY_MESSAGE_SECOND_LINE);
@@ -286,9 +305,12 @@ static bool drain_backlog(fy_inbox *inbox, const fy_inbox_reader *reader) {
                 return false;
             inbox->backlog = next;
         } else {
-            fy_message *message = (fy_message *)item;
+            fy_message *message = as_message(item);
             inbox->backlog = message->next;
-            reader->message(reader->arg, message);
+            if (FY_UNLIKELY(item & CALL))
+                run_call(message);
+            else
+                reader->message(reader->arg, message);
         }
     }
     return true;

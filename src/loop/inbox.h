@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one cross-thread door into a loop. Other threads put two things through it: messages that carry their own link
- * (finished jobs), and posts (a callback and its argument), which travel in chunks so that a post costs no allocation
- * and its reader no chain of cache misses. The order in which one thread puts things is the order in which they come
- * out. */
+ * (finished jobs; and calls, which say themselves what is to be done), and posts (a callback and its argument), which
+ * travel in chunks so that a post costs no allocation and its reader no chain of cache misses. The order in which one
+ * thread puts things is the order in which they come out. */
 #ifndef FERRY_LOOP_INBOX_H
 #define FERRY_LOOP_INBOX_H
 
@@ -24,6 +24,12 @@ enum { FY_MESSAGE_SECOND_LINE = 64 };
 struct fy_message {
     uintptr_t next;
 };
+
+/* A message that brings its own function, for what must get through without memory, and must know if it does not. */
+typedef struct fy_call_message {
+    fy_message message;
+    void (*run)(struct fy_call_message *self); /* on the loop's thread, outside of callbacks; it may be closing */
+} fy_call_message;
 
 typedef struct fy_inbox {
     _Atomic uintptr_t head;       /* see inbox.c */
@@ -60,6 +66,7 @@ void fy_inbox_close(fy_inbox *inbox, const fy_inbox_reader *reader);
 /* Sends a message. false: the door is shut, the message is the caller's. After true it must not be touched any more.
  * Thread: any. */
 bool fy_inbox_send(fy_inbox *inbox, fy_message *message);
+bool fy_inbox_send_call(fy_inbox *inbox, fy_call_message *call);
 
 /* Returns: 0, APR_ENOMEM, FERRY_ECLOSED. Thread: any. */
 ferry_status fy_inbox_post(fy_inbox *inbox, ferry_callback *callback, void *arg, const char *origin);

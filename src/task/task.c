@@ -314,13 +314,17 @@ static void leave_tasks(fy_task *task) {
     fy_job_release_arg(&task->cell.job);
 }
 
+static void let_go(fy_task *task) {
+    if (FY_UNLIKELY(task->ended != NULL))
+        task->ended(task, task->ended_arg);
+    ferry_future_unref(&task->cell.future);
+}
+
 void fy_task_end_cancelled(fy_task *task) {
     leave_tasks(task);
     fy_outcome_clear(&task->cell.future.outcome);
     fy_future_finish_cancelled(&task->cell.future, task->cancel_words ? task->cancel_words->message : NULL);
-    if (task->group)
-        fy_task_group_child_ended(task);
-    ferry_future_unref(&task->cell.future);
+    let_go(task);
 }
 
 void fy_task_end(fy_task *task, ferry_status status) {
@@ -331,9 +335,7 @@ void fy_task_end(fy_task *task, ferry_status status) {
     leave_tasks(task);
     fy_job_settle(&task->cell.job, status);
     fy_future_finish(&task->cell.future);
-    if (task->group)
-        fy_task_group_child_ended(task);
-    ferry_future_unref(&task->cell.future);
+    let_go(task);
 }
 
 static void free_task(ferry_future *future) {

@@ -33,8 +33,9 @@ struct fy_task {
     const char *waits_at;     /* where it waits: the call's origin */
     fy_error *cancel_words;   /* of the last request, or NULL */
     fy_defer *defers;         /* last first */
-    ferry_task_group *group;  /* or NULL */
-    fy_task *sibling, *previous_sibling;
+    fy_task *sibling, *previous_sibling; /* in a group */
+    void (*ended)(fy_task *task, void *arg); /* told when the future has ended; or NULL */
+    void *ended_arg;
     char *name;               /* or NULL: made of the number */
     uint64_t number;
     size_t stack_size;
@@ -89,7 +90,6 @@ ferry_status fy_task_create(const char *origin, ferry_loop *loop, const ferry_ta
 
 /* task_group.c */
 void fy_task_group_adopt(ferry_task_group *group, fy_task *child);
-void fy_task_group_child_ended(fy_task *child);
 
 /* The task that calls, or NULL. */
 fy_task *fy_task_current(void);

@@ -44,25 +44,25 @@ static void keep_failure(ferry_task_group *self, ferry_task *child) {
     (void)ferry_future_cancel(&self->owner->cell.future);
 }
 
-void fy_task_group_adopt(ferry_task_group *self, fy_task *child) {
-    child->group = self;
-    child->previous_sibling = self->last;
-    *(self->last ? &self->last->sibling : &self->first) = child;
-    self->last = child;
-    self->left++;
-}
-
-void fy_task_group_child_ended(fy_task *child) {
-    ferry_task_group *self = child->group;
+static void child_ended(fy_task *child, void *arg) {
+    ferry_task_group *self = arg;
     ferry_future *future = &child->cell.future;
     *(child->previous_sibling ? &child->previous_sibling->sibling : &self->first) = child->sibling;
     *(child->sibling ? &child->sibling->previous_sibling : &self->last) = child->previous_sibling;
-    child->group = NULL;
     self->left--;
     if (!ferry_future_cancelled(future) && fy_future_peek(future))
         keep_failure(self, future);
     if (!self->left && self->all_ended && !ferry_future_done(self->all_ended))
         fy_future_finish(self->all_ended);
+}
+
+void fy_task_group_adopt(ferry_task_group *self, fy_task *child) {
+    child->ended = child_ended;
+    child->ended_arg = self;
+    child->previous_sibling = self->last;
+    *(self->last ? &self->last->sibling : &self->first) = child;
+    self->last = child;
+    self->left++;
 }
 
 static ferry_status make_room_for_failure(ferry_task_group *self) {
