@@ -9,6 +9,7 @@
 #include "ferry/future.h"
 #include "ferry/io.h"
 #include "ferry/job.h"
+#include "ferry/context.h"
 #include "ferry/executor.h"
 #include "ferry/task.h"
 #include "ferry/sync.h"

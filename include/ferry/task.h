@@ -8,6 +8,7 @@
 #ifndef FERRY_TASK_H
 #define FERRY_TASK_H
 
+#include "ferry/context.h"
 #include "ferry/executor.h"
 
 #ifdef __cplusplus
@@ -26,6 +27,7 @@ typedef struct ferry_task_options {
     ferry_free *arg_free;    /* called once with the argument (the copy, if one was made) when the task ends, however */
     const char *name;        /* copied; NULL: "Task-" and a number */
     size_t stack_size;       /* bytes; 0: the loop's; see ferry_loop_set_task_stack_size */
+    ferry_context *context;  /* whose values the task sees and changes; NULL: its own, at first its maker's */
     bool eager;              /* the first step is made at once, inside the call, if the loop runs */
 } ferry_task_options;
 

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "task/context_var.h"
 
 enum { STACK_DEFAULT_BYTES = 256 * 1024 };
 
@@ -125,6 +126,8 @@ static ferry_status create(fy_tasks *tasks, const char *origin, const ferry_task
         fy_slab_free(&loop->tasks.cells, task);
         return status;
     }
+    task->given = ferry_context_ref(options->context);
+    task->values = task->given ? NULL : fy_values_ref(fy_values_current());
     task->number = ++tasks->numbers;
     task->stack_size = options->stack_size ? options->stack_size : tasks->stack_size;
     link_last(tasks, task);
@@ -312,6 +315,8 @@ static void leave_tasks(fy_task *task) {
     task->stage = FY_TASK_ENDED;
     unlink_task(fy_task_tasks(task), task);
     fy_job_release_arg(&task->cell.job);
+    fy_values_unref(task->values);
+    ferry_context_unref(task->given);
 }
 
 static void let_go(fy_task *task) {

@@ -36,6 +36,8 @@ struct fy_task {
     fy_task *sibling, *previous_sibling; /* in a group */
     void (*ended)(fy_task *task, void *arg); /* told when the future has ended; or NULL */
     void *ended_arg;
+    struct fy_values *values; /* its own; NULL: none */
+    ferry_context *given;     /* or NULL: then these instead; one reference */
     char *name;               /* or NULL: made of the number */
     uint64_t number;
     size_t stack_size;
