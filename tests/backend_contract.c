@@ -3,11 +3,9 @@
  * seam/backend.h leaves open (short counts, the order of deliveries) and refuse to know how a backend works. */
 #include "backend_contract.h"
 
-#include <stdlib.h>
-
 #include "backend_fixture.h"
 
-enum { LARGE = 1 << 20, SLOW_READ = 4096, MANY_PAIRS = 500 };
+enum { MANY_PAIRS = 500 };
 
 /* ---- what the tests are written with ---- */
 
@@ -28,25 +26,6 @@ static size_t fill(backend_fixture *fixture, fy_op *write, const char *bytes, si
     }
     CHECK(sent > 0);
     return sent;
-}
-
-static char *new_pattern(size_t size) {
-    char *bytes = malloc(size);
-    CHECK(bytes);
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (char)(i * 7 + i / 251);
-    return bytes;
-}
-
-/* Takes `size` bytes out of b, which must continue the pattern at `from`. */
-static void expect_pattern(backend_fixture *fixture, const char *pattern, size_t from, size_t size) {
-    char chunk[SLOW_READ];
-    for (size_t got = 0; got < size;) {
-        fy_op read = fy_op_read(&fixture->b, chunk, size - got < sizeof chunk ? size - got : sizeof chunk);
-        perform(fixture, &read, 0);
-        CHECK(memcmp(chunk, pattern + from + got, read.count) == 0);
-        got += read.count;
-    }
 }
 
 /* ---- bytes ---- */
@@ -266,12 +245,6 @@ void contract_end_of_stream_is_told_each_time(const backend_kind *kind) {
     expect_end(&f, &f.b);
     detach(&f, &f.b);
     close_backend(&f);
-}
-
-static void expect_failure(const fy_op *op) {
-    CHECK(op->status != 0);
-    CHECK(op->status != FERRY_ECANCELED);
-    CHECK_INT(op->count, 0);
 }
 
 /* The first writes may succeed: some kernels learn of the close from the answer to them. */

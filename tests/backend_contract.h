@@ -73,6 +73,8 @@ typedef struct backend_kind {
     X(prefix, bytes_before_submit_are_read)                  \
     X(prefix, bytes_together_with_a_hang_up_are_read_first)  \
     X(prefix, large_write_makes_partial_progress)            \
+    X(prefix, attempted_writes_send_each_byte_once)          \
+    X(prefix, attempted_write_tells_of_a_closed_peer)        \
     X(prefix, both_directions_of_a_file_are_independent)     \
     X(prefix, end_of_stream_is_told_each_time)               \
     X(prefix, write_to_a_closed_peer_gets_a_status)          \

@@ -4,6 +4,7 @@
 #ifndef FERRY_TESTS_BACKEND_FIXTURE_H
 #define FERRY_TESTS_BACKEND_FIXTURE_H
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_errno.h>
@@ -18,6 +19,9 @@
 
 enum { SETTLING_ROUNDS_MAX = 100 };
 
+/* More than a pair holds; and how much of that is read at once. */
+enum { LARGE = 1 << 20, SLOW_READ = 4096 };
+
 typedef struct backend_fixture {
     const fy_backend_class *class;
     fy_backend *backend;
@@ -25,7 +29,7 @@ typedef struct backend_fixture {
     fy_list done; /* delivered, and not yet looked at */
 } backend_fixture;
 
-/* ---- the nine functions but open ---- */
+/* ---- the ten functions but open and attempt ---- */
 
 static inline int64_t now(backend_fixture *fixture) {
     return fixture->class->now(fixture->backend);
@@ -185,6 +189,33 @@ static inline void expect_end(backend_fixture *fixture, fy_file *file) {
     char byte;
     fy_op op = fy_op_read(file, &byte, 1);
     perform(fixture, &op, APR_EOF);
+}
+
+/* ---- many bytes, and failures ---- */
+
+static inline char *new_pattern(size_t size) {
+    char *bytes = malloc(size);
+    CHECK(bytes);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (char)(i * 7 + i / 251);
+    return bytes;
+}
+
+/* Takes `size` bytes out of b, which must continue the pattern at `from`. */
+static inline void expect_pattern(backend_fixture *fixture, const char *pattern, size_t from, size_t size) {
+    char chunk[SLOW_READ];
+    for (size_t got = 0; got < size;) {
+        fy_op read = fy_op_read(&fixture->b, chunk, size - got < sizeof chunk ? size - got : sizeof chunk);
+        perform(fixture, &read, 0);
+        CHECK(memcmp(chunk, pattern + from + got, read.count) == 0);
+        got += read.count;
+    }
+}
+
+static inline void expect_failure(const fy_op *op) {
+    CHECK(op->status != 0);
+    CHECK(op->status != FERRY_ECANCELED);
+    CHECK_INT(op->count, 0);
 }
 
 #endif

@@ -33,6 +33,7 @@ typedef struct ferry_sim_options {
     int64_t latency_us_max;         /* an operation takes up to this long; 0: 500; negative: no time at all */
     /* What every kernel may do. 0: the default, negative: never. */
     int short_rate;                 /* reads and writes of less than could be moved; default 500 */
+    int at_once_rate;               /* writes that are over when the call returns, where there is room; default 250 */
     int spurious_rate;              /* waits that return early with nothing; default 50 */
     int late_cancel_rate;           /* cancels that lose the race against an outcome that was possible; default 250 */
     /* What only slow threads do. 0: never. */

@@ -16,6 +16,7 @@
 
 #include <apr_errno.h>
 
+#include "base/hints.h"
 #include "posix/descriptor.h"
 #include "posix/sigpipe.h"
 #include "posix/sockaddr.h"
@@ -48,16 +49,8 @@ static bool end_moved(fy_op *op, ssize_t moved) {
 
 /* ---- streams ---- */
 
-static ssize_t transfer(const fy_op *op, size_t size) {
-    int fd = op->file->handle;
-    bool is_socket = op->file->native.is_socket;
-    if (op->kind == FY_OP_READ)
-        return is_socket ? recv(fd, op->buffer, size, 0) : read(fd, op->buffer, size);
-    return is_socket ? send(fd, op->data, size, MSG_NOSIGNAL) : fy_sigpipe_write(fd, op->data, size);
-}
-
 /* See drained_by in native.h. */
-static void note_read(fy_file_native *file, size_t moved, size_t size) {
+static inline void note_read(fy_file_native *file, size_t moved, size_t size) {
     if (moved >= file->drained_by) {
         file->drained_by = 0;
         if (moved < size)
@@ -67,20 +60,30 @@ static void note_read(fy_file_native *file, size_t moved, size_t size) {
     }
 }
 
-static bool move_bytes(fy_op *op) {
+/* Nothing was moved, and errno says why. */
+FY_NOINLINE static bool move_nothing(fy_op *op) {
+    if (errno == EINTR)
+        return fy_attempt(op);
+    return errno == EAGAIN ? would_block(op) : end(op, errno);
+}
+
+static inline bool read_bytes(fy_op *op) {
+    fy_file *file = op->file;
     size_t size = op->size < TRANSFER_MAX ? op->size : TRANSFER_MAX;
-    ssize_t moved;
-    do
-        moved = transfer(op, size);
-    while (moved < 0 && errno == EINTR);
-    if (moved < 0)
-        return errno == EAGAIN ? would_block(op) : end(op, errno);
-    if (op->kind == FY_OP_READ) {
-        if (moved == 0)
-            return end(op, APR_EOF);
-        note_read(&op->file->native, (size_t)moved, size);
-    }
+    ssize_t moved = FY_LIKELY(file->native.is_socket) ? recv(file->handle, op->buffer, size, 0)
+                                                      : read(file->handle, op->buffer, size);
+    if (FY_UNLIKELY(moved <= 0))
+        return moved < 0 ? move_nothing(op) : end(op, APR_EOF);
+    note_read(&file->native, (size_t)moved, size);
     return end_moved(op, moved);
+}
+
+static inline bool write_bytes(fy_op *op) {
+    const fy_file *file = op->file;
+    size_t size = op->size < TRANSFER_MAX ? op->size : TRANSFER_MAX;
+    ssize_t moved = FY_LIKELY(file->native.is_socket) ? send(file->handle, op->data, size, MSG_NOSIGNAL)
+                                                      : fy_sigpipe_write(file->handle, op->data, size);
+    return FY_UNLIKELY(moved < 0) ? move_nothing(op) : end_moved(op, moved);
 }
 
 /* ---- datagrams ---- */
@@ -241,11 +244,9 @@ static bool reap(fy_op *op) {
     return true;
 }
 
-bool fy_attempt(fy_op *op) {
+/* What is not a stream's bytes. */
+FY_NOINLINE static bool attempt_other(fy_op *op) {
     switch (op->kind) {
-    case FY_OP_READ:
-    case FY_OP_WRITE:
-        return move_bytes(op);
     case FY_OP_RECVFROM:
         return receive(op);
     case FY_OP_SENDTO:
@@ -259,8 +260,13 @@ bool fy_attempt(fy_op *op) {
         return look_at_readiness(op);
     case FY_OP_CHILD:
         return reap(op);
-    case FY_OP_KINDS:
-        break;
+    default:
+        return end(op, FERRY_ENOTSUP);
     }
-    return end(op, FERRY_ENOTSUP);
+}
+
+bool fy_attempt(fy_op *op) {
+    if (op->kind == FY_OP_READ)
+        return read_bytes(op);
+    return op->kind == FY_OP_WRITE ? write_bytes(op) : attempt_other(op);
 }

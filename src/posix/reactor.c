@@ -187,21 +187,26 @@ static void finish(fy_backend *backend, fy_op *op) {
     fy_list_push(&backend->finished, &op->node);
 }
 
-/* Tries the op. If the kernel refuses to tell when to try again, that is its outcome. */
-static void try_op(fy_backend *backend, fy_op *op) {
+/* The outgoing direction is full: has its next edge reported. If the kernel refuses, that is the op's outcome. */
+static bool want_out(fy_backend *backend, fy_op *op) {
     fy_file *file = op->file;
-    if (!fy_attempt(op)) {
-        if (fy_op_direction(op) == FY_IN)
-            return;
-        void *cookie = file->use == FY_FILE_OWNED ? file : fy_lease_cookie(file->slot);
-        ferry_status status = fy_poller_want_out(&of(backend)->poller, file->handle, cookie);
-        if (FY_LIKELY(!status))
-            return;
-        file->native.may_be_ready[FY_OUT] = true;
-        op->status = status;
-        op->count = 0;
-    }
-    finish(backend, op);
+    void *cookie = file->use == FY_FILE_OWNED ? file : fy_lease_cookie(file->slot);
+    ferry_status status = fy_poller_want_out(&of(backend)->poller, file->handle, cookie);
+    if (FY_LIKELY(!status))
+        return false;
+    file->native.may_be_ready[FY_OUT] = true;
+    op->status = status;
+    op->count = 0;
+    return true;
+}
+
+/* True once the op's outcome stands. */
+static inline bool try_op(fy_backend *backend, fy_op *op) {
+    return fy_attempt(op) || (fy_op_direction(op) == FY_OUT && want_out(backend, op));
+}
+
+static bool reactor_attempt(fy_backend *backend, fy_op *op) {
+    return op->file->native.may_be_ready[FY_OUT] && try_op(backend, op);
 }
 
 /* A connect is never tried in vain: it is what makes the edge. */
@@ -212,8 +217,8 @@ static void reactor_submit(fy_backend *backend, fy_op *op) {
     FY_ASSERT(!file->in_flight[direction]);
     file->in_flight[direction] = op;
     op->native = (fy_op_native){.is_final = false};
-    if (file->native.may_be_ready[direction] || op->kind == FY_OP_CONNECT)
-        try_op(backend, op);
+    if ((file->native.may_be_ready[direction] || op->kind == FY_OP_CONNECT) && try_op(backend, op))
+        finish(backend, op);
 }
 
 static void reactor_cancel(fy_backend *backend, fy_op *op) {
@@ -226,11 +231,15 @@ static void reactor_cancel(fy_backend *backend, fy_op *op) {
 
 /* ---- waiting ---- */
 
-static void take_edge(fy_backend *backend, fy_file *file, int direction) {
-    fy_op *op = file->in_flight[direction];
+static void try_again(fy_backend *backend, fy_op *op) {
+    if (!op->native.is_final && try_op(backend, op))
+        finish(backend, op);
+}
+
+static inline void take_edge(fy_backend *backend, fy_file *file, int direction) {
     file->native.may_be_ready[direction] = true;
-    if (op && !op->native.is_final)
-        try_op(backend, op);
+    if (file->in_flight[direction])
+        try_again(backend, file->in_flight[direction]);
 }
 
 /* What comes with an edge of the outgoing direction alone says nothing about what can be read. */
@@ -286,6 +295,7 @@ const fy_backend_class fy_reactor_class = {
     .now = reactor_now,
     .attach = reactor_attach,
     .detach = reactor_detach,
+    .attempt = reactor_attempt,
     .submit = reactor_submit,
     .cancel = reactor_cancel,
     .wait = reactor_wait,

@@ -16,6 +16,7 @@
 #include <pthread_np.h>
 #endif
 
+#include "base/hints.h"
 #include "posix/timespec.h"
 #include "seam/platform.h"
 
@@ -70,7 +71,7 @@ static void watch_forks(void) {
     atomic_store_explicit(&fy_fork_generation_now, 1, memory_order_relaxed);
 }
 
-unsigned fy_fork_generation_first(void) {
+FY_NOINLINE unsigned fy_fork_generation_first(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, watch_forks);
     return atomic_load_explicit(&fy_fork_generation_now, memory_order_relaxed);

@@ -6,7 +6,8 @@
 #include "seam/platform.h"
 #include "sim/options.h"
 
-enum { PER_MILLE = 1000, LATENCY_US = 500, SHORT_RATE = 500, SPURIOUS_RATE = 50, LATE_CANCEL_RATE = 250 };
+enum { PER_MILLE = 1000, LATENCY_US = 500 };
+enum { SHORT_RATE = 500, AT_ONCE_RATE = 250, SPURIOUS_RATE = 50, LATE_CANCEL_RATE = 250 };
 
 static const uint64_t SEED = 1;
 
@@ -25,10 +26,10 @@ static bool are_rates(const int *rates, size_t count) {
 ferry_status fy_sim_options_check(const ferry_sim_options *options) {
     if (options->size != sizeof *options)
         return APR_EINVAL;
-    const int rates[] = {options->short_rate,        options->spurious_rate,    options->late_cancel_rate,
-                         options->held_post_rate,    options->read_error_rate,  options->write_error_rate,
-                         options->connect_error_rate, options->accept_error_rate, options->socket_error_rate,
-                         options->datagram_loss_rate};
+    const int rates[] = {options->short_rate,         options->at_once_rate,      options->spurious_rate,
+                         options->late_cancel_rate,   options->held_post_rate,    options->read_error_rate,
+                         options->write_error_rate,   options->connect_error_rate, options->accept_error_rate,
+                         options->socket_error_rate,  options->datagram_loss_rate};
     return are_rates(rates, sizeof rates / sizeof rates[0]) ? 0 : APR_EINVAL;
 }
 
@@ -51,6 +52,7 @@ void fy_sim_options_complete(ferry_sim_options *options) {
     else if (options->latency_us_max < 0)
         options->latency_us_max = 0;
     options->short_rate = rate_or(options->short_rate, SHORT_RATE);
+    options->at_once_rate = rate_or(options->at_once_rate, AT_ONCE_RATE);
     options->spurious_rate = rate_or(options->spurious_rate, SPURIOUS_RATE);
     options->late_cancel_rate = rate_or(options->late_cancel_rate, LATE_CANCEL_RATE);
 }

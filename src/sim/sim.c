@@ -162,6 +162,16 @@ static void put_off(fy_sim *self, fy_sim_pending *pending) {
     pending->due_us = self->now_us + fy_sim_duration(self, 0, self->options.latency_us_max);
 }
 
+static bool sim_attempt(fy_backend *backend, fy_op *op) {
+    fy_sim *self = fy_sim_of(backend);
+    fy_sim_pending now = {.op = op};
+    if (!fy_sim_happens(self, self->options.at_once_rate) || !fy_sim_op_is_ready(self, &now))
+        return false;
+    fy_sim_note(self, "at once", fy_sim_file_number(op->file->slot), 0);
+    fy_sim_op_end(self, &now);
+    return true;
+}
+
 static void sim_submit(fy_backend *backend, fy_op *op) {
     fy_sim *self = fy_sim_of(backend);
     fy_sim_pending *pending = pending_of(op);
@@ -202,6 +212,7 @@ const fy_backend_class fy_sim_class = {
     .now = sim_now,
     .attach = sim_attach,
     .detach = sim_detach,
+    .attempt = sim_attempt,
     .submit = sim_submit,
     .cancel = sim_cancel,
     .wait = fy_sim_wait,

@@ -75,7 +75,10 @@ ferry_status fy_sim_wait(fy_backend *backend, int64_t deadline_us, fy_list *done
 /* Whether the op could end now, were it due. */
 bool fy_sim_op_is_ready(fy_sim *self, const fy_sim_pending *pending);
 
-/* Does its work, so that it is delivered by a wait. It is ready. */
+/* Does its work, and writes down how it ended. It is ready. */
+void fy_sim_op_end(fy_sim *self, const fy_sim_pending *pending);
+
+/* The same for one in flight, which is delivered by a wait. */
 void fy_sim_op_perform(fy_sim *self, fy_sim_pending *pending);
 
 /* The earliest moment at which an op in flight can end, as things are, or FERRY_FOREVER. */

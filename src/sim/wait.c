@@ -48,7 +48,7 @@ static void do_work(fy_sim *self, const fy_sim_file *file, fy_op *op) {
         fy_sim_datagram_perform(self, file->socket, op);
 }
 
-void fy_sim_op_perform(fy_sim *self, fy_sim_pending *pending) {
+void fy_sim_op_end(fy_sim *self, const fy_sim_pending *pending) {
     fy_op *op = pending->op;
     const fy_sim_file *file = op->file->slot;
     if (pending->is_cancelled)
@@ -59,6 +59,11 @@ void fy_sim_op_perform(fy_sim *self, fy_sim_pending *pending) {
         op->count = 0;
     fy_sim_note(self, op->status ? "failed" : "done", fy_sim_file_number(file),
                 op->status ? op->status : has_count(op->kind) ? (int64_t)op->count : 0);
+}
+
+void fy_sim_op_perform(fy_sim *self, fy_sim_pending *pending) {
+    fy_op *op = pending->op;
+    fy_sim_op_end(self, pending);
     take_out(self, pending);
     fy_list_push(&self->base.finished, &op->node);
 }
