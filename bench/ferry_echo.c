@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* W6 on Ferry, in callbacks. Two buffers take turns: one is received into while the other is sent, and whether that has
- * been sent is looked at before it is used again; nobody needs to be called for it. */
+/* W6 on Ferry, in callbacks: what was received is sent from the same buffer, and only if that takes time is anybody
+ * called when it is done. */
 #include "ferry_check.h"
 
 #include "echo.h"
 
 typedef struct connection {
     ferry_socket *socket;
-    ferry_future *sending;
-    int turn;
-    char *buffers[2];
+    char *buffer;
 } connection;
 
 static echo_run run;
@@ -23,45 +21,39 @@ static void receive(connection *self);
 
 static ferry_status end(connection *self)
 {
-    ferry_future_unref(self->sending);
     ferry_socket_close(self->socket);
     return echo_closed(&run) ? ferry_loop_stop(loop) : 0;
 }
 
-static ferry_status sent_late(ferry_future *sending, void *arg)
+static ferry_status sent(ferry_future *sending, void *arg)
 {
-    connection *self = arg;
     check(ferry_future_status(sending));
     ferry_future_unref(sending);
-    receive(self);
+    receive(arg);
     return 0;
 }
 
 static ferry_status received(ferry_future *receiving, void *arg)
 {
     connection *self = arg;
+    ferry_future *sending;
     size_t count = (size_t)ferry_future_integer(receiving);
     ferry_status status = ferry_future_status(receiving);
-    ferry_future *before = self->sending;
     ferry_future_unref(receiving);
     if (status)
         return end(self);
     echo_count(&run, count);
-    check(ferry_sock_sendall(self->socket, self->buffers[self->turn], count, &self->sending));
-    self->turn = !self->turn;
-    if (before && !ferry_future_done(before)) {
-        check(ferry_future_add_done_callback(before, sent_late, self, NULL));
-        return 0;
-    }
-    ferry_future_unref(before);
-    receive(self);
+    check(ferry_sock_sendall(self->socket, self->buffer, count, &sending));
+    if (ferry_future_done(sending))
+        return sent(sending, self);
+    check(ferry_future_add_done_callback(sending, sent, self, NULL));
     return 0;
 }
 
 static void receive(connection *self)
 {
     ferry_future *receiving;
-    check(ferry_sock_recv(self->socket, self->buffers[self->turn], ECHO_BUFFER, &receiving));
+    check(ferry_sock_recv(self->socket, self->buffer, ECHO_BUFFER, &receiving));
     check(ferry_future_add_done_callback(receiving, received, self, NULL));
 }
 
@@ -71,10 +63,9 @@ static ferry_status accepted(ferry_future *accepting, void *listener)
 {
     void *socket;
     connection *self = &all[run.opened];
-    char *mine = buffers + (size_t)run.opened * 2 * ECHO_BUFFER;
     check(ferry_future_take_pointer(accepting, &socket));
     ferry_future_unref(accepting);
-    *self = (connection){.socket = socket, .buffers = {mine, mine + ECHO_BUFFER}};
+    *self = (connection){.socket = socket, .buffer = buffers + (size_t)run.opened * ECHO_BUFFER};
     receive(self);
     if (echo_opened(&run))
         return ferry_loop_stop(loop);
@@ -92,7 +83,7 @@ static void accept_next(ferry_socket *listener)
 static void serve(long count, long messages)
 {
     ferry_socket *listener;
-    size_t size = (size_t)count * 2 * ECHO_BUFFER;
+    size_t size = (size_t)count * ECHO_BUFFER;
     echo_begin(&run, count, messages);
     all = bench_need(malloc((size_t)count * sizeof *all));
     buffers = bench_need(malloc(size));

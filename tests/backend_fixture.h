@@ -29,7 +29,7 @@ typedef struct backend_fixture {
     fy_list done; /* delivered, and not yet looked at */
 } backend_fixture;
 
-/* ---- the ten functions but open and attempt ---- */
+/* ---- the nine functions but open ---- */
 
 static inline int64_t now(backend_fixture *fixture) {
     return fixture->class->now(fixture->backend);
@@ -50,7 +50,7 @@ static inline void detach(backend_fixture *fixture, fy_file *file) {
 }
 
 static inline void submit(backend_fixture *fixture, fy_op *op) {
-    fixture->class->submit(fixture->backend, op);
+    CHECK(!fixture->class->submit(fixture->backend, op));
 }
 
 static inline void cancel(backend_fixture *fixture, fy_op *op) {

@@ -153,9 +153,9 @@ FERRY_API ferry_status ferry_sock_recv_from(const char *origin, ferry_socket *so
 
 /* Sends all of the `size` bytes, behind those of earlier calls (`loop.sock_sendall`). A size of 0 is done at once.
  *
- * Resolves: without a value when the system has taken all bytes. Or with what the system said, FERRY_ECANCELED: then
- *           some may have been sent, and nobody knows how many, as with asyncio. Later calls send their own bytes all
- *           the same.
+ * Resolves: without a value when the system has taken all bytes, which it often has by the time this returns. Or with
+ *           what the system said, FERRY_ECANCELED: then some may have been sent, and nobody knows how many, as with
+ *           asyncio. Later calls send their own bytes all the same.
  * Thread:   loop. */
 #define ferry_sock_sendall(socket, data, size, ret_future) \
     ferry_sock_sendall_from(FERRY_HERE, socket, data, size, ret_future)

@@ -28,15 +28,6 @@ static bool is_inherited(const ferry_loop *loop) {
 
 /* ---- a cell's life ---- */
 
-fy_async_op *fy_async_op_create(const char *origin, ferry_socket *socket, fy_op_kind kind) {
-    fy_async_op *self = fy_slab_alloc(&socket->loop->io.ops);
-    if (FY_UNLIKELY(!self))
-        return NULL;
-    fy_future_init_pending(&self->ended.future, socket->loop, FY_FUTURE_OP, origin);
-    self->op = (fy_op){.kind = kind, .file = &socket->file};
-    return self;
-}
-
 static void free_cell(ferry_future *future) {
     fy_loop_free_cell(future->loop, &future->loop->io.ops, from_future(future));
 }
@@ -83,9 +74,10 @@ static void take_out(ferry_socket *socket, const fy_op *op) {
     take_next(last, before);
 }
 
+/* It does not end at once. */
 static void submit(ferry_socket *socket, fy_op *op) {
     socket->ops_out++;
-    socket->loop->backend_class->submit(socket->loop->backend, op);
+    (void)socket->loop->backend_class->submit(socket->loop->backend, op);
 }
 
 static void submit_oldest(ferry_socket *socket, int direction) {
@@ -94,34 +86,34 @@ static void submit_oldest(ferry_socket *socket, int direction) {
         submit(socket, op);
 }
 
-/* A direction is free only while nothing is queued in it: whoever comes back hands on at once. */
-void fy_async_op_start(fy_async_op *self, ferry_future **ret_future) {
-    ferry_socket *socket = socket_of(&self->op);
-    if (ret_future)
-        *ret_future = ferry_future_ref(&self->ended.future);
-    if (socket->file.in_flight[fy_op_direction(&self->op)])
-        enqueue(socket, &self->op);
-    else
-        submit(socket, &self->op);
-}
-
 /* ---- how ops end ---- */
 
-/* The op has become an outcome that is still empty. */
-static ferry_future *leave_op(fy_async_op *self, fy_op *ret_op) {
-    ferry_future *future = &self->ended.future;
-    memcpy(ret_op, &self->op, sizeof *ret_op);
-    memset(&future->outcome, 0, sizeof future->outcome);
-    return future;
+/* What of an op is needed once its memory is the outcome's. */
+typedef struct ending {
+    fy_op_kind kind;
+    ferry_status status;
+    size_t count;       /* but for an ACCEPT */
+    fy_handle accepted; /* ACCEPT */
+} ending;
+
+/* The op becomes an outcome that is still empty. */
+static ending leave_op(fy_async_op *self) {
+    ending how = {.kind = self->op.kind, .status = self->op.status};
+    if (how.kind == FY_OP_ACCEPT)
+        how.accepted = self->op.accepted;
+    else
+        how.count = self->op.count;
+    if (FY_UNLIKELY(self->op.address != NULL))
+        free_address(self->ended.future.loop, &self->op);
+    memset(&self->ended.future.outcome, 0, sizeof(fy_outcome));
+    return how;
 }
 
 /* One that never came to the backend. */
 static void end_queued(fy_async_op *self, const char *message) {
-    fy_op op;
-    ferry_future *future = leave_op(self, &op);
-    free_address(future->loop, &op);
-    fy_future_finish_cancelled(future, message);
-    ferry_future_unref(future);
+    (void)leave_op(self);
+    fy_future_finish_cancelled(&self->ended.future, message);
+    ferry_future_unref(&self->ended.future);
 }
 
 static void close_socket(void *socket) {
@@ -129,52 +121,75 @@ static void close_socket(void *socket) {
 }
 
 /* The accepted handle becomes a socket, or is closed. */
-static void set_accepted(ferry_future *future, const fy_op *op) {
+static void set_accepted(ferry_future *future, fy_handle handle) {
     ferry_loop *loop = future->loop;
     ferry_socket *accepted = NULL;
-    ferry_status status = fy_socket_wrap(future->origin, loop, op->accepted, &accepted);
+    ferry_status status = fy_socket_wrap(future->origin, loop, handle, &accepted);
     if (status) {
-        loop->backend->net->close(loop->backend, op->accepted);
+        loop->backend->net->close(loop->backend, handle);
         fy_outcome_set_error(&future->outcome, status, NULL);
     } else {
         fy_outcome_set_pointer(&future->outcome, accepted, close_socket);
     }
 }
 
-static void set_outcome(ferry_future *future, const fy_op *op) {
-    if (op->status)
-        fy_outcome_set_error(&future->outcome, op->status, NULL);
-    else if (op->kind == FY_OP_ACCEPT)
-        set_accepted(future, op);
-    else if (op->kind != FY_OP_WRITE && op->kind != FY_OP_CONNECT)
-        fy_outcome_set_integer(&future->outcome, (int64_t)op->count);
+static void set_outcome(ferry_future *future, const ending *how) {
+    if (FY_UNLIKELY(how->status))
+        fy_outcome_set_error(&future->outcome, how->status, NULL);
+    else if (how->kind == FY_OP_ACCEPT)
+        set_accepted(future, how->accepted);
+    else if (how->kind != FY_OP_WRITE && how->kind != FY_OP_CONNECT)
+        fy_outcome_set_integer(&future->outcome, (int64_t)how->count);
 }
 
 /* A sendall that was cancelled has not sent all; a connection that came to a listener as it was closed is refused. */
-static bool is_cancelled(const ferry_future *future, const fy_op *op, bool is_open) {
-    if (op->status == FERRY_ECANCELED)
-        return true;
-    if (op->status)
-        return false;
-    return (op->kind == FY_OP_WRITE && op->count < op->size && future->is_cancelling) ||
+static bool is_cancelled(const fy_async_op *self, bool is_open) {
+    const fy_op *op = &self->op;
+    if (FY_UNLIKELY(op->status))
+        return op->status == FERRY_ECANCELED;
+    return (op->kind == FY_OP_WRITE && op->count < op->size && self->ended.future.is_cancelling) ||
            (op->kind == FY_OP_ACCEPT && !is_open);
 }
 
-static void end_delivered(fy_async_op *self, bool is_open) {
-    fy_op op;
-    ferry_future *future = leave_op(self, &op);
+FY_NOINLINE static void end_cancelled(fy_async_op *self, bool is_open) {
+    ferry_future *future = &self->ended.future;
     ferry_loop *loop = future->loop;
-    free_address(loop, &op);
-    if (FY_UNLIKELY(is_cancelled(future, &op, is_open))) {
-        if (op.kind == FY_OP_ACCEPT && !op.status)
-            loop->backend->net->close(loop->backend, op.accepted);
-        fy_cancel_note_end(future, is_open ? NULL : closed_message);
-    } else {
-        if (FY_UNLIKELY(future->is_cancelling))
-            fy_cancel_note_drop(future);
-        set_outcome(future, &op);
-        fy_future_finish(future);
+    ending how = leave_op(self);
+    if (how.kind == FY_OP_ACCEPT && !how.status)
+        loop->backend->net->close(loop->backend, how.accepted);
+    fy_cancel_note_end(future, is_open ? NULL : closed_message);
+    ferry_future_unref(future);
+}
+
+FY_NOINLINE static void end_in_general(fy_async_op *self, bool is_open) {
+    ferry_future *future = &self->ended.future;
+    if (is_cancelled(self, is_open)) {
+        end_cancelled(self, is_open);
+        return;
     }
+    ending how = leave_op(self);
+    if (future->is_cancelling)
+        fy_cancel_note_drop(future);
+    set_outcome(future, &how);
+    fy_future_finish(future);
+    ferry_future_unref(future);
+}
+
+/* Bytes that have moved are what most ops end with, and nothing goes with them. */
+static inline void end_delivered(fy_async_op *self, bool is_open) {
+    ferry_future *future = &self->ended.future;
+    if (FY_UNLIKELY(self->op.kind > FY_OP_WRITE || self->op.status || future->is_cancelling)) {
+        end_in_general(self, is_open);
+        return;
+    }
+    bool is_read = self->op.kind == FY_OP_READ;
+    size_t count = self->op.count;
+    memset(&future->outcome, 0, sizeof future->outcome);
+    if (is_read) {
+        future->outcome.kind = FY_VALUE_INTEGER;
+        future->outcome.integer = (int64_t)count;
+    }
+    fy_future_finish(future);
     ferry_future_unref(future);
 }
 
@@ -285,6 +300,33 @@ void fy_async_op_delivered(fy_op *op) {
     if (FY_UNLIKELY(socket->state != FY_SOCKET_OPEN))
         detach_if_idle(socket);
     end_delivered(self, is_open);
+}
+
+/* ---- starting ---- */
+
+/* Most of what is sent is taken by the kernel at once, and then there is nothing to wait for. Without a future an error
+ * would be reported from within the call that made it, so such an op goes the long way. */
+static void submit_hastily(ferry_socket *socket, fy_async_op *self) {
+    self->op.may_end_at_once = true;
+    bool has_ended = socket->loop->backend_class->submit(socket->loop->backend, &self->op);
+    self->op.may_end_at_once = false;
+    if (!has_ended)
+        socket->ops_out++;
+    else if (!send_rest(socket, self))
+        end_delivered(self, true);
+}
+
+/* A direction is free only while nothing is queued in it: whoever comes back hands on at once. */
+void fy_async_op_start(fy_async_op *self, ferry_future **ret_future) {
+    ferry_socket *socket = socket_of(&self->op);
+    if (ret_future)
+        *ret_future = ferry_future_ref(&self->ended.future);
+    if (socket->file.in_flight[fy_op_direction(&self->op)])
+        enqueue(socket, &self->op);
+    else if (self->op.kind == FY_OP_WRITE && ret_future)
+        submit_hastily(socket, self);
+    else
+        submit(socket, &self->op);
 }
 
 /* ---- cancelling ---- */

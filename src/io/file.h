@@ -55,10 +55,7 @@ ferry_status fy_socket_wrap(const char *origin, ferry_loop *loop, fy_handle hand
 /* Closes it, as soon as its ops are back, whoever holds references. */
 void fy_socket_shut(ferry_socket *socket);
 
-/* An op of this kind, zero but for kind and file; its future is pending and the op's. NULL: there is no memory. */
-fy_async_op *fy_async_op_create(const char *origin, ferry_socket *socket, fy_op_kind kind);
-
-/* Hands it to the backend, or queues it; the future comes back if it is asked for. */
+/* Hands an op to the backend, or queues it; the future comes back if it is asked for. */
 void fy_async_op_start(fy_async_op *self, ferry_future **ret_future);
 
 /* A socket's op has come back from the backend. */

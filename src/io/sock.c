@@ -5,7 +5,7 @@
 
 #include "io/file.h"
 
-/* Makes an op, if one may be asked for. */
+/* Makes an op, if one may be asked for: zero but for kind and file, and its future is pending and the op's. */
 static inline ferry_status create(const char *origin, ferry_socket *socket, fy_op_kind kind, fy_async_op **ret_self) {
     if (FY_UNLIKELY(!socket))
         return EINVAL;
@@ -14,8 +14,13 @@ static inline ferry_status create(const char *origin, ferry_socket *socket, fy_o
         return status;
     if (FY_UNLIKELY(socket->state != FY_SOCKET_OPEN))
         return FERRY_ECLOSED;
-    *ret_self = fy_async_op_create(origin, socket, kind);
-    return FY_LIKELY(*ret_self != NULL) ? 0 : ENOMEM;
+    fy_async_op *self = fy_slab_alloc(&socket->loop->io.ops);
+    if (FY_UNLIKELY(!self))
+        return ENOMEM;
+    fy_future_init_pending(&self->ended.future, socket->loop, FY_FUTURE_OP, origin);
+    self->op = (fy_op){.kind = kind, .file = &socket->file};
+    *ret_self = self;
+    return 0;
 }
 
 /* One that was not started. */

@@ -146,7 +146,7 @@ static watcher *owner_of(const direction *side) {
 static void submit(direction *side) {
     watcher *self = owner_of(side);
     self->ops_out++;
-    self->loop->backend_class->submit(self->loop->backend, &side->op);
+    (void)self->loop->backend_class->submit(self->loop->backend, &side->op);
 }
 
 /* The handle will not run any more. */

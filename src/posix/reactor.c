@@ -205,20 +205,19 @@ static inline bool try_op(fy_backend *backend, fy_op *op) {
     return fy_attempt(op) || (fy_op_direction(op) == FY_OUT && want_out(backend, op));
 }
 
-static bool reactor_attempt(fy_backend *backend, fy_op *op) {
-    return op->file->native.may_be_ready[FY_OUT] && try_op(backend, op);
-}
-
 /* A connect is never tried in vain: it is what makes the edge. */
-static void reactor_submit(fy_backend *backend, fy_op *op) {
+static bool reactor_submit(fy_backend *backend, fy_op *op) {
     fy_file *file = op->file;
     int direction = fy_op_direction(op);
     FY_ASSERT(op->size > 0 || op->kind > FY_OP_WRITE);
     FY_ASSERT(!file->in_flight[direction]);
+    if (op->may_end_at_once && file->native.may_be_ready[direction] && try_op(backend, op))
+        return true;
     file->in_flight[direction] = op;
     op->native = (fy_op_native){.is_final = false};
     if ((file->native.may_be_ready[direction] || op->kind == FY_OP_CONNECT) && try_op(backend, op))
         finish(backend, op);
+    return false;
 }
 
 static void reactor_cancel(fy_backend *backend, fy_op *op) {
@@ -295,7 +294,6 @@ const fy_backend_class fy_reactor_class = {
     .now = reactor_now,
     .attach = reactor_attach,
     .detach = reactor_detach,
-    .attempt = reactor_attempt,
     .submit = reactor_submit,
     .cancel = reactor_cancel,
     .wait = reactor_wait,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The contract between the loop and a kernel: completion-shaped, ten functions, one vtable per backend. An op is
+/* The contract between the loop and a kernel: completion-shaped, nine functions, one vtable per backend. An op is
  * submitted and later handed back, once. This file decides what every backend promises and refuses to know how any of
  * them keeps it; timers, queues, futures and the cancelling of those live above it, once.
  *
@@ -118,6 +118,7 @@ struct fy_op {
                               * the peer's address goes, or NULL. It lives as long as the buffer. */
     ferry_status status;     /* out */
     fy_op_kind kind;
+    bool may_end_at_once;    /* a WRITE that need not come back through wait: see submit */
     fy_op_native native;
 };
 
@@ -143,13 +144,9 @@ typedef struct fy_backend_class {
     /* Forgets the file and closes its handle if it is owned. None of its ops is in flight. */
     void (*detach)(fy_backend *backend, fy_file *file);
 
-    /* Does a WRITE as far as it goes without waiting, and without its ever being in flight. Its file is attached, and
-     * the outgoing direction is free. NULL: the backend has no such way.
-     * Returns: true if the op's outcome stands; false if nothing has happened: submit it. */
-    bool (*attempt)(fy_backend *backend, fy_op *op);
-
-    /* The op's file is attached, the op is not in flight, and its direction is free. */
-    void (*submit)(fy_backend *backend, fy_op *op);
+    /* The op's file is attached, the op is not in flight, and its direction is free. False: it is in flight now, and a
+     * wait will deliver it. True, only for one that may end at once: its outcome stands, and nothing is delivered. */
+    bool (*submit)(fy_backend *backend, fy_op *op);
 
     /* The op has been submitted or is all zero but for file and kind; its file is attached. */
     void (*cancel)(fy_backend *backend, fy_op *op);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making sockets: everything about them that never blocks and so is no op. It belongs to the port, not to the ten
+/* Making sockets: everything about them that never blocks and so is no op. It belongs to the port, not to the nine
  * functions of backend.h: every native backend of a system has the same, fy_net_native. It is a table, and not plain
  * functions as in platform.h, because a simulated network has sockets of its own.
  *

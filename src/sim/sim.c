@@ -162,8 +162,8 @@ static void put_off(fy_sim *self, fy_sim_pending *pending) {
     pending->due_us = self->now_us + fy_sim_duration(self, 0, self->options.latency_us_max);
 }
 
-static bool sim_attempt(fy_backend *backend, fy_op *op) {
-    fy_sim *self = fy_sim_of(backend);
+/* A write that ends at once, as some do. */
+static bool ends_at_once(fy_sim *self, fy_op *op) {
     fy_sim_pending now = {.op = op};
     if (!fy_sim_happens(self, self->options.at_once_rate) || !fy_sim_op_is_ready(self, &now))
         return false;
@@ -172,16 +172,19 @@ static bool sim_attempt(fy_backend *backend, fy_op *op) {
     return true;
 }
 
-static void sim_submit(fy_backend *backend, fy_op *op) {
+static bool sim_submit(fy_backend *backend, fy_op *op) {
     fy_sim *self = fy_sim_of(backend);
     fy_sim_pending *pending = pending_of(op);
     FY_ASSERT(!pending->op);
+    if (op->may_end_at_once && ends_at_once(self, op))
+        return true;
     op->file->in_flight[fy_op_direction(op)] = op;
     *pending = (fy_sim_pending){.op = op, .index = self->pending.count};
     put_off(self, pending);
     self->pending.items[self->pending.count++] = pending;
     self->stats.submitted++;
     fy_sim_note(self, kind_names[op->kind], fy_sim_file_number(op->file->slot), pending->due_us);
+    return false;
 }
 
 static void sim_cancel(fy_backend *backend, fy_op *op) {
@@ -212,7 +215,6 @@ const fy_backend_class fy_sim_class = {
     .now = sim_now,
     .attach = sim_attach,
     .detach = sim_detach,
-    .attempt = sim_attempt,
     .submit = sim_submit,
     .cancel = sim_cancel,
     .wait = fy_sim_wait,

@@ -64,7 +64,7 @@ static void finish(fy_backend *backend, fy_op *op) {
     fy_list_push(&backend->finished, &op->node);
 }
 
-static void iocp_submit(fy_backend *backend, fy_op *op) {
+static bool iocp_submit(fy_backend *backend, fy_op *op) {
     int direction = fy_op_direction(op);
     FY_ASSERT(!op->file->in_flight[direction]);
     op->file->in_flight[direction] = op;
@@ -72,6 +72,7 @@ static void iocp_submit(fy_backend *backend, fy_op *op) {
     op->native.is_cancelled = false;
     if (fy_iocp_begin(fy_iocp_of(backend), op))
         finish(backend, op);
+    return false; /* whatever is over at once comes back by the next wait all the same */
 }
 
 static void iocp_cancel(fy_backend *backend, fy_op *op) {
