@@ -97,7 +97,8 @@ run_lane() {
         "$root/ci/deps.sh" style && "$root/ci/style.sh"
         ;;
     mutants)
-        "$root/ci/deps.sh" build test patch && "$root/tests/mutants/run.sh" epoll && "$root/tests/mutants/run.sh" kqueue
+        "$root/ci/deps.sh" build test patch && "$root/tests/mutants/run.sh" epoll &&
+            "$root/tests/mutants/run.sh" kqueue && "$root/tests/mutants/run.sh" sim
         ;;
     esac
 }

@@ -10,6 +10,7 @@ static bool submit_hastily(backend_fixture *fixture, fy_op *op) {
     op->may_end_at_once = true;
     if (fixture->class->submit(fixture->backend, op)) {
         CHECK(!fy_op_is_in_flight(op));
+        CHECK(op->status || (op->count >= 1 && op->count <= op->size));
         return true;
     }
     fy_op *delivered = next_done(fixture, CONTRACT_MOMENT_US);

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Shows that each test of the backend contract can fail. Every patch in reactor/ is a small bug, and every one in the
-# folder of a poller; each is applied to a copy of the sources, and the contract is run on the result, test by test. It
-# passes if every bug is caught by some test and every test has caught some bug. A test that crashes or hangs has caught
-# it.
+# Shows that each test of the backend contract can fail. Every patch in reactor/ and in the folder of a poller is a
+# small bug; so is, for the simulator, every one in sim/. Each is applied to a copy of the sources, and the contract is
+# run on the result, test by test. It passes if every bug is caught by some test and every test has caught some bug. A
+# test that crashes or hangs has caught it.
 #
-#     tests/mutants/run.sh POLLER [NAME...]      epoll or kqueue (on its stand-in); every bug, or those named (then a
-#                                                test may well catch none)
+#     tests/mutants/run.sh BACKEND [NAME...]     epoll, kqueue (on its stand-in) or sim; every bug, or those named
+#                                                (then a test may well catch none)
 #
 # CC, MUTANTS_JOBS (tests at a time; most of them only wait) and MUTANTS_LIMIT_S (when a test counts as hung) may be
 # set.
@@ -14,7 +14,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 source_dir=$(cd "$here/../.." && pwd)
-poller=${1:?epoll or kqueue}
+backend=${1:?epoll, kqueue or sim}
 shift
 compiler=${CC:-cc}
 jobs=${MUTANTS_JOBS:-24}
@@ -32,27 +32,45 @@ fail() {
 }
 
 # The tests give up early here, since what a mutant breaks does not come later either.
-flags="-std=c11 -O1 -DFERRY_STATIC -DCONTRACT_WITHIN_US=1500000 $(pkg-config --cflags apr-1 cunit)"
+flags="-std=c11 -O1 -DFERRY_STATIC -DCONTRACT_WITHIN_US=1500000 $(pkg-config --cflags apr-1 apr-util-1 cunit)"
 standin=
-case $poller in
-epoll) ;;
-kqueue) standin=tests/support/kqueue_standin ;;
-*) fail "there is no poller '$poller'" ;;
-esac
-port_sources="src/posix/$poller.c"
+left_out= # what needs threads and signals passes where there are none
+port_sources=
 for name in attempt clock lease net reactor sigpipe thread; do
     port_sources="$port_sources src/posix/$name.c"
 done
-program_sources="$port_sources src/base/alloc.c src/base/status.c src/seam/deadline.c
-    tests/backend_contract*.c tests/backend_posix.c tests/test_backend_$poller.c
+case $backend in
+epoll | kqueue)
+    patches=reactor
+    kinds="socketpair tcp"
+    mutable_sources="$port_sources src/posix/$backend.c"
+    beside_sources="src/base/alloc.c src/base/status.c src/seam/deadline.c tests/backend_posix.c"
+    ;;
+sim)
+    patches=sim
+    kinds=sim
+    left_out="interrupted_wait_returns_and_loses_nothing two_threads_wake wake_from_another_thread_ends_a_wait"
+    mutable_sources="src/sim/*.c"
+    # The simulator's public face is made of all floors.
+    beside_sources="$port_sources src/posix/epoll.c src/posix/backends.c src/posix/cpu.c src/posix/environment.c
+        src/posix/pages.c src/posix/signal.c src/posix/thread_exit.c src/base/*.c src/seam/*.c src/loop/*.c
+        src/future/*.c src/executor/*.c src/io/*.c"
+    flags="$flags -DCONTRACT_SEEDS=100"
+    ;;
+*) fail "there is no backend '$backend'" ;;
+esac
+if [ "$backend" = kqueue ]; then
+    standin=tests/support/kqueue_standin
+fi
+program_sources="$mutable_sources $beside_sources tests/backend_contract*.c tests/test_backend_$backend.c
     tests/support/harness.c tests/support/system_posix.c ${standin:+$standin/*.c}"
-libraries="$(pkg-config --libs apr-1 cunit) -lpthread"
+libraries="$(pkg-config --libs apr-1 apr-util-1 cunit) -lpthread"
 
 # compile FOLDER FILE: FILE of FOLDER's tree into FOLDER/objects.
 compile() {
     # shellcheck disable=SC2086
     $compiler $flags -I"$1/include" -I"$1/src" -I"$1/src/posix" -I"$1/tests" ${standin:+-I"$1/$standin"} -c "$1/$2" \
-        -o "$1/objects/$(basename "$2" .c).o"
+        -o "$1/objects/$(echo "$2" | tr / -).o"
 }
 
 # compile_all FOLDER PATTERNS: all files of FOLDER's tree that fit.
@@ -81,10 +99,10 @@ build_original() {
 
 # patch_of NAME: the file of that bug.
 patch_of() {
-    if [ -e "$here/$poller/$1.patch" ]; then
-        echo "$here/$poller/$1.patch"
+    if [ -e "$here/$backend/$1.patch" ]; then
+        echo "$here/$backend/$1.patch"
     else
-        echo "$here/reactor/$1.patch"
+        echo "$here/$patches/$1.patch"
     fi
 }
 
@@ -96,7 +114,7 @@ build_mutant() {
     (cd "$work/$1" && git apply "$patch") || fail "$1 does not apply any more"
     sed -n 's,^+++ b/,,p' "$patch" | while read -r file; do
         case $file in
-        *.h) compile_all "$work/$1" "$port_sources" ;;
+        *.h) compile_all "$work/$1" "$mutable_sources" ;;
         *) compile "$work/$1" "$file" ;;
         esac || exit 1
     done || fail "$1 does not compile"
@@ -108,11 +126,17 @@ list_suite() {
     sed -n "/define $1(X/,/^\$/s/^ *X(prefix, \([a-z_]*\)).*/\1/p" "$source_dir/tests/backend_contract.h"
 }
 
-# The contract's tests; those of streams on both kinds.
+# The contract's tests; those of streams on each kind, the others on the last one.
 list_tests() {
-    list_suite BACKEND_CONTRACT | sed 's/^/socketpair_/'
-    list_suite BACKEND_CONTRACT | sed 's/^/tcp_/'
-    list_suite BACKEND_CONTRACT_NET | sed 's/^/tcp_/'
+    for kind in $kinds; do
+        list_suite BACKEND_CONTRACT | sed "s/^/${kind}_/"
+    done
+    list_suite BACKEND_CONTRACT_NET | sed "s/^/${kinds##* }_/"
+}
+
+# without_kind: the tests' names as the contract has them.
+without_kind() {
+    sed 's/^socketpair_//; s/^tcp_//; s/^sim_//'
 }
 
 # run_all NAME...: leaves a line "NAME TEST" in $work/failed for each test that failed on that build.
@@ -136,7 +160,9 @@ run_all original
 if [ $# -gt 0 ]; then
     names=$*
 else
-    names=$(for patch in "$here"/reactor/*.patch "$here/$poller"/*.patch; do basename "$patch" .patch; done)
+    names=$(for patch in "$here/$patches"/*.patch "$here/$backend"/*.patch; do
+        basename "$patch" .patch
+    done | sort -u)
 fi
 for name in $names; do
     build_mutant "$name"
@@ -147,7 +173,7 @@ run_all $names
 count=0
 survivors=0
 for name in $names; do
-    caught=$(sed -n "s/^$name //p" "$work/failed" | sed 's/^socketpair_//; s/^tcp_//' | sort -u | tr '\n' ' ')
+    caught=$(sed -n "s/^$name //p" "$work/failed" | without_kind | sort -u | tr '\n' ' ')
     count=$((count + 1))
     if [ -z "$caught" ]; then
         survivors=$((survivors + 1))
@@ -155,7 +181,8 @@ for name in $names; do
     echo "$name: ${caught:-SURVIVED}"
 done
 
-idle=$(list_tests | sed 's/^socketpair_//; s/^tcp_//' | sort -u | while read -r test; do
+idle=$(list_tests | without_kind | sort -u | while read -r test; do
+    case " $left_out " in *" $test "*) continue ;; esac
     grep -q "_$test\$" "$work/failed" || echo "$test"
 done)
 echo
