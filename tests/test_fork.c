@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ferry/task.h"
 #include "support/forks.h"
 #include "support/sanitized.h"
 #include "support/threads.h"
@@ -178,6 +179,32 @@ typedef struct returning {
     pid_t child;
 } returning;
 
+static ferry_status fork_in_a_task(void *arg, ferry_call *call) {
+    (void)call;
+    CHECK(ferry_current_task());
+    pid_t child = fork_now();
+    if (!child) {
+        MUST(!ferry_current_task());
+        MUST(ferry_sleep(0) == FERRY_ENOTASK);
+        MUST(ferry_await(arg) == FERRY_ENOTASK);
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for_child(child);
+    CHECK_STATUS(ferry_sleep(0), 0);
+    return 0;
+}
+
+/* IN-003 */
+static void child_of_a_task_has_no_current_task(void) {
+    ferry_loop *loop = new_loop();
+    ferry_task *task = NULL;
+    CHECK_STATUS(ferry_task_create(loop, fork_in_a_task, loop, &task), 0);
+    CHECK_STATUS(ferry_loop_run_until_complete(loop, task), 0);
+    CHECK_STATUS(ferry_future_status(task), 0);
+    ferry_future_unref(task);
+    end_loop(loop);
+}
+
 static ferry_status fork_and_return(void *arg) {
     returning *self = arg;
     self->child = fork_now();
@@ -345,6 +372,7 @@ static const fy_test tests[] = {
     FY_TEST(child_of_another_thread_is_refused_while_the_loop_runs),
     FY_TEST(child_does_not_wait_for_a_callback_of_the_parent),
 #if FY_FORKS_AMID_THREADS
+    FY_TEST(child_of_a_task_has_no_current_task),
     FY_TEST(forks_while_threads_post_harm_neither_side),
 #endif
 };

@@ -92,6 +92,7 @@ static ferry_status await_values(void *arg, ferry_call *call) {
     return 0;
 }
 
+/* FU-012 */
 static void await_takes_the_value_by_its_type(void) {
     ferry_loop *loop = new_loop();
     ferry_future *future = new_future(loop);
@@ -269,12 +270,14 @@ static ferry_status three_turns(void *arg, ferry_call *call) {
     return 0;
 }
 
+/* LS-010 */
 static void sleep_of_nothing_gives_the_others_a_turn(void) {
     ferry_loop *loop = new_loop();
     ferry_task *first = new_task(loop, three_turns, "a");
     ferry_task *second = new_task(loop, three_turns, "b");
+    post_mark(loop, "c");
     CHECK_STATUS(run_until(loop, second), 0);
-    CHECK_STRING(trace, "ababab");
+    CHECK_STRING(trace, "abcabab");
     ferry_future_unref(first);
     ferry_future_unref(second);
     end_loop(loop);
@@ -411,8 +414,21 @@ static void options_that_make_no_sense_are_refused(void) {
     CHECK(!task);
     CHECK_STATUS(ferry_loop_set_task_stack_size(loop, 1), EINVAL);
     CHECK_STATUS(ferry_loop_set_task_stack_size(NULL, 65536), EINVAL);
+    end_loop(loop);
+}
+
+/* LL-013 */
+static void closed_loop_takes_no_task_and_leaves_the_argument(void) {
+    ferry_loop *loop = new_loop();
+    ferry_task *task = NULL;
+    int freed = 0;
+    counted arg = {5, &freed};
+    const ferry_task_options options = {FERRY_TASK_OPTIONS, .function = read_counted, .arg = &arg,
+                                        .arg_size = sizeof arg, .arg_free = free_counted};
     CHECK_STATUS(ferry_loop_close(loop), 0);
-    CHECK_STATUS(ferry_task_create(loop, return_42, "a", &task), FERRY_ECLOSED);
+    CHECK_STATUS(ferry_task_create_with(loop, &options, &task), FERRY_ECLOSED);
+    CHECK(!task);
+    CHECK_INT(freed, 0);
     ferry_loop_unref(loop);
 }
 
@@ -481,6 +497,7 @@ static const fy_test tests[] = {
     FY_TEST(task_has_a_name),
     FY_TEST(argument_is_copied_and_freed_once),
     FY_TEST(options_that_make_no_sense_are_refused),
+    FY_TEST(closed_loop_takes_no_task_and_leaves_the_argument),
     FY_TEST(stack_is_as_large_as_was_asked_for),
     FY_TEST(deferred_calls_run_last_first_and_may_wait),
 };

@@ -69,6 +69,36 @@ static void tree_leads_from_the_waiter_through_gather_and_wait(void) {
     end_loop(loop);
 }
 
+static ferry_status own_a_group(void *future, ferry_call *call) {
+    ferry_task_group *group = NULL;
+    const ferry_task_options options = {
+        FERRY_TASK_OPTIONS, .function = await_it, .arg = future, .name = "child"};
+    (void)call;
+    CHECK_STATUS(ferry_task_group_open(0, &group), 0);
+    CHECK_STATUS(ferry_task_group_create_task_with(group, &options, NULL), 0);
+    return ferry_task_group_close(group, 0);
+}
+
+/* IN-004 */
+static void owner_of_a_group_stands_above_its_children(void) {
+    ferry_loop *loop = new_loop();
+    ferry_future *future = new_future(loop);
+    ferry_task *owner = new_task(loop, own_a_group, future);
+    CHECK_STATUS(ferry_task_set_name(owner, "owner"), 0);
+    turn(loop);
+    turn(loop);
+    dump(loop);
+    CHECK(has("\n  owner ("));
+    CHECK(has("\n    child ("));
+    CHECK(has("\n      future ("));
+    CHECK(!has("\n  child ("));
+    CHECK_STATUS(ferry_future_set_result(future), 0);
+    CHECK_STATUS(run_until(loop, owner), 0);
+    ferry_future_unref(owner);
+    ferry_future_unref(future);
+    end_loop(loop);
+}
+
 static ferry_status await_a_gather_of(void *arg, ferry_call *call) {
     ferry_task **other = arg;
     ferry_future *gathered = NULL;
@@ -151,6 +181,7 @@ static void dump_refuses_what_is_no_open_loop(void) {
 
 static const fy_test tests[] = {
     FY_TEST(tree_leads_from_the_waiter_through_gather_and_wait),
+    FY_TEST(owner_of_a_group_stands_above_its_children),
     FY_TEST(circle_through_gathers_is_shown_and_ends),
     FY_TEST(debug_mode_tells_how_deep_stacks_were),
     FY_TEST(dump_refuses_what_is_no_open_loop),

@@ -17,7 +17,7 @@ static const char *kind_of(const ferry_future *future) {
     return future->kind < count && kinds[future->kind] ? kinds[future->kind] : "future";
 }
 
-/* Marks the tasks that are waited for through this future; printing one takes its mark back. */
+/* Marks the tasks that are waited for through this future. */
 static void mark(ferry_future *future, int depth) {
     if (!future || depth == DEPTH_MAX)
         return;
@@ -28,16 +28,27 @@ static void mark(ferry_future *future, int depth) {
         mark(member, depth + 1);
 }
 
+/* What the task waits for: a future, or the children of a group. */
+static void mark_awaited(const fy_task *task) {
+    mark(task->awaited, 0);
+    if (task->joined)
+        for (fy_task *child = fy_task_group_first(task->joined); child; child = child->sibling)
+            mark(&child->cell.future, 0);
+}
+
 static void print_future(FILE *file, ferry_future *future, int depth);
 
 static void print_task(FILE *file, fy_task *task, int depth) {
     static const char *const stages[] = {[FY_TASK_CREATED] = "has not begun", [FY_TASK_RUNNING] = "runs",
                                          [FY_TASK_SUSPENDED] = "waits at", [FY_TASK_ENDED] = "has ended"};
     bool waits = task->stage == FY_TASK_SUSPENDED;
-    task->cell.future.is_marked = false;
+    task->is_shown = true;
     fprintf(file, "%*s%s (%s) %s%s%s\n", 2 * depth, "", fy_task_show_name(task), task->cell.future.origin,
             stages[task->stage], waits ? " " : "", waits ? task->waits_at : "");
-    if (task->awaited)
+    if (task->joined)
+        for (fy_task *child = fy_task_group_first(task->joined); child; child = child->sibling)
+            print_future(file, &child->cell.future, depth + 1);
+    else if (task->awaited)
         print_future(file, task->awaited, depth + 1);
 }
 
@@ -76,14 +87,16 @@ ferry_status ferry_loop_dump(ferry_loop *loop, void *file) {
     if (!tasks)
         return 0;
     for (fy_task *task = tasks->first; task; task = task->next)
-        mark(task->awaited, 0);
+        mark_awaited(task);
     for (fy_task *task = tasks->first; task; task = task->next)
         if (!task->cell.future.is_marked)
             print_task(file, task, 1);
-    /* What is still marked nobody at the top waits for: a circle. */
+    /* Whom nobody at the top waits for stands in a circle. */
     for (fy_task *task = tasks->first; task; task = task->next)
-        if (task->cell.future.is_marked)
+        if (!task->is_shown)
             print_task(file, task, 1);
+    for (fy_task *task = tasks->first; task; task = task->next)
+        task->cell.future.is_marked = task->is_shown = false;
     print_census(file, tasks);
     return 0;
 }

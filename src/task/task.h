@@ -34,6 +34,7 @@ struct fy_task {
     fy_error *cancel_words;   /* of the last request, or NULL */
     fy_defer *defers;         /* last first */
     fy_task *sibling, *previous_sibling; /* in a group */
+    ferry_task_group *joined; /* whose children it waits for, or NULL */
     void (*ended)(fy_task *task, void *arg); /* told when the future has ended; or NULL */
     void *ended_arg;
     struct fy_values *values; /* its own; NULL: none */
@@ -45,6 +46,7 @@ struct fy_task {
     uint8_t stage;
     bool must_cancel;
     bool is_passed_on;
+    bool is_shown;      /* only while the tasks are dumped */
     bool is_passing_on; /* only while the request is made */
 };
 
@@ -92,6 +94,7 @@ ferry_status fy_task_create(const char *origin, ferry_loop *loop, const ferry_ta
 
 /* task_group.c */
 void fy_task_group_adopt(ferry_task_group *group, fy_task *child);
+fy_task *fy_task_group_first(const ferry_task_group *group);
 
 /* The task that calls, or NULL. */
 fy_task *fy_task_current(void);

@@ -65,6 +65,10 @@ void fy_task_group_adopt(ferry_task_group *self, fy_task *child) {
     self->left++;
 }
 
+fy_task *fy_task_group_first(const ferry_task_group *self) {
+    return self->first;
+}
+
 static ferry_status make_room_for_failure(ferry_task_group *self) {
     size_t wanted = self->failed_count + self->left + 1;
     if (wanted <= self->failed_capacity)
@@ -120,6 +124,7 @@ ferry_status ferry_task_group_open(int flags, ferry_task_group **ret_group) {
 /* Waits for the children, whatever happens meanwhile. Returns whether the owner was cancelled by others. */
 static bool await_children(ferry_task_group *self, const char *origin) {
     bool is_cancelled = false;
+    self->owner->joined = self;
     while (self->left) {
         ferry_status status = fy_future_create_inner(fy_task_loop(self->owner), origin, &self->all_ended);
         if (status) {
@@ -136,6 +141,7 @@ static bool await_children(ferry_task_group *self, const char *origin) {
         if (!self->is_aborting)
             ferry_task_group_cancel(self);
     }
+    self->owner->joined = NULL;
     return is_cancelled;
 }
 
