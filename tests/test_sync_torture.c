@@ -214,6 +214,92 @@ static void use_queue(ferry_queue_order order, size_t maxsize, bool gets_first) 
         CHECK_INT(had[i], 1);
 }
 
+/* ---- tasks ---- */
+
+typedef struct shared {
+    ferry_lock *lock;
+    ferry_semaphore *semaphore;
+    ferry_queue *queue;
+    int next_item;
+} shared;
+
+static ferry_status put_all(void *arg, ferry_call *call) {
+    shared *self = arg;
+    (void)call;
+    while (self->next_item < ITEMS) {
+        void *item = &places[self->next_item++];
+        if (accepted(ferry_lock_acquire(self->lock))) {
+            (void)accepted(ferry_sleep(0));
+            CHECK_STATUS(ferry_lock_release(self->lock), 0);
+        }
+        if (!accepted(ferry_queue_put(self->queue, item)))
+            count_item(item);
+    }
+    return 0;
+}
+
+static ferry_status get_all(void *arg, ferry_call *call) {
+    shared *self = arg;
+    ferry_status status = 0;
+    (void)call;
+    while (status != FERRY_ESHUTDOWN) {
+        void *item = NULL;
+        if (accepted(ferry_semaphore_acquire(self->semaphore))) {
+            (void)accepted(ferry_sleep(0));
+            CHECK_STATUS(ferry_semaphore_release(self->semaphore), 0);
+        }
+        status = ferry_queue_get(self->queue, &item);
+        if (!status)
+            count_item(item);
+        else if (status != FERRY_ESHUTDOWN)
+            (void)accepted(status);
+    }
+    return 0;
+}
+
+static ferry_task *start_accepted(ferry_function *function, shared *arg) {
+    ferry_task *task = NULL;
+    return accepted(ferry_task_create(loop, function, arg, &task)) ? task : NULL;
+}
+
+/* A task that could not be made, or for which there is no stack, is not missed; nor is a wait that was refused. */
+static void run_tasks(shared *self) {
+    ferry_task *tasks[4];
+    for (int i = 0; i < 4; i++)
+        tasks[i] = start_accepted(i < 2 ? put_all : get_all, self);
+    settle();
+    CHECK_STATUS(ferry_queue_shutdown(self->queue, true), 0);
+    settle();
+    for (int i = 0; i < 4; i++) {
+        CHECK(!tasks[i] || ferry_future_done(tasks[i]));
+        if (tasks[i])
+            (void)accepted(ferry_future_status(tasks[i]));
+    }
+    ferry_future_unref_all(tasks, 4);
+    CHECK(!ferry_lock_locked(self->lock) && !ferry_semaphore_locked(self->semaphore));
+    for (int i = 0; i < ITEMS; i++)
+        CHECK_INT(had[i], i < self->next_item);
+}
+
+static int play_tasks(void) {
+    const ferry_queue_options options = {FERRY_QUEUE_OPTIONS, .maxsize = 3, .free = count_item};
+    shared self = {.lock = NULL};
+    refused = 0;
+    loop = NULL;
+    memset(had, 0, sizeof had);
+    if (!accepted(ferry_loop_create(NULL, &loop)))
+        return refused;
+    if (accepted(ferry_lock_create(loop, &self.lock)) &&
+        accepted(ferry_semaphore_create(loop, 1, FERRY_SEMAPHORE_BOUNDED, &self.semaphore)) &&
+        accepted(ferry_queue_create(loop, &options, &self.queue)))
+        run_tasks(&self);
+    ferry_lock_unref(self.lock);
+    ferry_semaphore_unref(self.semaphore);
+    ferry_queue_unref(self.queue);
+    end_loop(loop);
+    return refused;
+}
+
 /* ---- the whole ---- */
 
 static int play(void) {
@@ -242,9 +328,14 @@ static void every_request_refused_from_some_point_on_loses_and_doubles_nothing(v
     allocator_refuse_each(play, true, 20);
 }
 
+static void one_request_that_a_blocking_task_makes_is_refused(void) {
+    allocator_refuse_each(play_tasks, false, 10);
+}
+
 static const fy_test tests[] = {
     FY_TEST(one_refused_request_loses_and_doubles_nothing),
     FY_TEST(every_request_refused_from_some_point_on_loses_and_doubles_nothing),
+    FY_TEST(one_request_that_a_blocking_task_makes_is_refused),
 };
 
 FY_TEST_MAIN("sync_torture", tests)
