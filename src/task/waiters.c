@@ -175,7 +175,7 @@ void fy_waiter_end(fy_waiter *waiter, ferry_status status) {
 
 void fy_line_end_all(fy_line *line, ferry_status status) {
     fy_waiter *waiter = line->first;
-    *line = (fy_line){NULL};
+    *line = (fy_line){.first = NULL};
     for (fy_waiter *each = waiter; each; each = each->next) {
         each->line = NULL;
         finish(each, status);
