@@ -306,31 +306,7 @@ static void shut_down_and_cancel(void) {
 
 /* ---- every N ---- */
 
-/* How often a scenario is run at most in one sweep, and how long nothing may change before it counts as settled. */
-enum { MOST_REQUESTS = 5000, SWEEPS = 10, SETTLED_LOOKS = 10, SETTLED_US = 2000 };
-
-/* What the process keeps for later, a host of threads for instance, once the last thread has let go of its own. */
-static size_t blocks_kept(void) {
-    size_t kept = atomic_load(&live_blocks);
-    for (int looks = 0; looks < SETTLED_LOOKS; looks++) {
-        ferry_thread_sleep(SETTLED_US);
-        if (atomic_load(&live_blocks) != kept)
-            looks = 0;
-        kept = atomic_load(&live_blocks);
-    }
-    return kept;
-}
-
-static void sweep(void (*scenario)(void), bool the_rest, size_t kept) {
-    long number = 0;
-    do {
-        allocator_refuse(++number, the_rest);
-        scenario();
-        FY_AWAIT(atomic_load(&live_blocks) <= kept);
-        CHECK(number < MOST_REQUESTS);
-    } while (atomic_load(&refusals));
-    CHECK(number > 1);
-}
+enum { SWEEPS = 10 };
 
 /* Several times over: which request is the Nth depends a little on which thread comes first. */
 static void check(void (*scenario)(void)) {
@@ -340,10 +316,10 @@ static void check(void (*scenario)(void)) {
     installed = true;
     allocator_refuse(0, false);
     scenario();
-    size_t kept = blocks_kept();
+    size_t kept = allocator_blocks_kept();
     for (int sweeps = 0; sweeps < SWEEPS; sweeps++) {
-        sweep(scenario, false, kept);
-        sweep(scenario, true, kept);
+        allocator_sweep(scenario, false, kept);
+        allocator_sweep(scenario, true, kept);
     }
     allocator_refuse(0, false);
 }

@@ -98,4 +98,34 @@ static inline void allocator_refuse_each(int (*play)(void), bool the_rest, long 
     CHECK(number > requests_at_least);
 }
 
+/* ---- with threads ---- */
+
+/* How often a scenario is run at most in one sweep, and how long nothing may change before it counts as settled. */
+enum { MOST_REQUESTS = 5000, SETTLED_LOOKS = 10, SETTLED_US = 2000 };
+
+/* What the process keeps for later, a host of threads for instance, once the last thread has let go of its own. */
+static inline size_t allocator_blocks_kept(void) {
+    size_t kept = atomic_load(&live_blocks);
+    for (int looks = 0; looks < SETTLED_LOOKS; looks++) {
+        ferry_thread_sleep(SETTLED_US);
+        if (atomic_load(&live_blocks) != kept)
+            looks = 0;
+        kept = atomic_load(&live_blocks);
+    }
+    return kept;
+}
+
+/* As allocator_refuse_each, where threads of executors end by themselves and the process keeps some blocks. */
+static inline void allocator_sweep(void (*scenario)(void), bool the_rest, size_t kept) {
+    long number = 0;
+    do {
+        allocator_refuse(++number, the_rest);
+        scenario();
+        while (atomic_load(&live_blocks) > kept)
+            ferry_thread_sleep(SETTLED_US / 10);
+        CHECK(number < MOST_REQUESTS);
+    } while (atomic_load(&refusals));
+    CHECK(number > 1);
+}
+
 #endif
