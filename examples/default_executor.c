@@ -11,27 +11,18 @@
 
 #define BEAT_US INT64_C(100000)
 
-typedef struct heart {
-    ferry_loop *loop;
-    ferry_handle *next;
-    int64_t due_us;
-    int beats;
-} heart;
-
-/* Each beat is due 100 ms after the last one was due, so a late one does not delay the others. */
-static ferry_status beat_later(heart *self);
-
-static ferry_status beat(void *arg) {
-    heart *self = arg;
-    printf("heart: beat %d\n", ++self->beats);
-    ferry_handle_unref(self->next);
-    self->next = NULL;
-    return beat_later(self);
-}
-
-static ferry_status beat_later(heart *self) {
-    self->due_us += BEAT_US;
-    return ferry_call_at(self->loop, self->due_us, beat, self, &self->next);
+/* A task: each beat is due 100 ms after the last one was, so a late one does not delay the others. */
+static ferry_status beat(void *arg, ferry_call *call) {
+    int *beats = arg;
+    int64_t due_us = ferry_loop_time(ferry_running_loop());
+    (void)call;
+    for (;;) {
+        due_us += BEAT_US;
+        ferry_status status = ferry_sleep(due_us - ferry_loop_time(ferry_running_loop()));
+        if (status)
+            return status;
+        printf("heart: beat %d\n", ++*beats);
+    }
 }
 
 /* A job: it runs on a thread of the executor's, so it may block. */
@@ -43,25 +34,21 @@ static ferry_status blocks(void *arg, ferry_call *call) {
     return ferry_return_integer(call, duration_ms);
 }
 
-static ferry_status run(ferry_loop *loop, intptr_t duration_ms) {
-    heart pulse = {.loop = loop, .due_us = ferry_loop_time(loop)};
-    int64_t started_us = pulse.due_us;
-    ferry_future *blocked = NULL;
-
+static ferry_status wait_for_it(void *arg, ferry_call *call) {
+    int beats = 0, blocked_ms = 0;
+    int64_t started_us = ferry_loop_time(ferry_running_loop());
+    ferry_task *heart = NULL;
+    (void)call;
     printf("loop: starts at 0 ms\n");
-    ferry_status status = beat_later(&pulse);
+    ferry_status status = ferry_task_create(NULL, beat, &beats, &heart);
     if (!status)
-        status = ferry_run_in_executor(loop, NULL, blocks, (void *)duration_ms, &blocked);
+        status = ferry_to_thread(blocks, arg, &blocked_ms);
     if (!status)
-        status = ferry_loop_run_until_complete(loop, blocked);
-    if (!status)
-        status = ferry_future_status(blocked);
-    if (!status)
-        printf("loop: blocked for %" PRId64 " ms, finished at %" PRId64 " ms after %d beats\n",
-               ferry_future_integer(blocked), (ferry_loop_time(loop) - started_us) / 1000, pulse.beats);
-    ferry_future_unref(blocked);
-    ferry_handle_cancel(pulse.next);
-    ferry_handle_unref(pulse.next);
+        printf("loop: blocked for %d ms, finished at %" PRId64 " ms after %d beats\n", blocked_ms,
+               (ferry_loop_time(ferry_running_loop()) - started_us) / 1000, beats);
+    ferry_future_cancel(heart);
+    (void)ferry_await(heart);
+    ferry_future_unref(heart);
     return status;
 }
 
@@ -86,16 +73,13 @@ static ferry_status show_first_pool(void) {
 }
 
 int main(int argc, char **argv) {
-    char sentence[128];
     double seconds = argc > 1 ? strtod(argv[1], NULL) : 5;
-    ferry_loop *loop = NULL;
-    ferry_status status = ferry_loop_create(NULL, &loop);
+    ferry_runner *runner = NULL;
+    ferry_status status = ferry_runner_create(NULL, &runner);
     if (!status)
         status = show_first_pool();
     if (!status)
-        status = run(loop, (intptr_t)(seconds * 1000));
-    ferry_loop_unref(loop);
-    if (status)
-        fprintf(stderr, "default_executor: %s\n", ferry_strerror(status, sentence, sizeof sentence));
-    return status != 0;
+        status = ferry_runner_run(runner, wait_for_it, (void *)(intptr_t)(seconds * 1000), NULL);
+    ferry_status closed = ferry_runner_close(runner);
+    return status || closed;
 }

@@ -17,6 +17,11 @@ typedef struct problem {
     bool unlucky;
 } problem;
 
+typedef struct choice {
+    int unlucky;
+    int flags;
+} choice;
+
 static bool is_prime(int64_t candidate) {
     for (int64_t divisor = 2; divisor * divisor <= candidate; divisor++)
         if (candidate % divisor == 0)
@@ -55,39 +60,39 @@ static void print_gathered(ferry_future *gathered) {
 }
 
 /* After the first error the other jobs were neither cancelled nor lost: each still comes to its own end. */
-static ferry_status print_all_ends(ferry_loop *loop, ferry_future **jobs) {
-    ferry_future *over = NULL;
-    ferry_status status = ferry_wait(jobs, JOBS, FERRY_FOREVER, FERRY_ALL_COMPLETED, &over);
-    if (!status)
-        status = ferry_loop_run_until_complete(loop, over);
-    if (!status) {
-        printf("all ended:");
-        for (size_t i = 0; i < JOBS; i++)
-            print_outcome(jobs[i]);
-        printf("\n");
-    }
-    ferry_future_unref(over);
-    return status;
+static ferry_status print_all_ends(ferry_future **jobs) {
+    ferry_status status = ferry_await_all(jobs, JOBS, FERRY_RETURN_EXCEPTIONS);
+    if (status)
+        return status;
+    printf("all ended:");
+    for (size_t i = 0; i < JOBS; i++)
+        print_outcome(jobs[i]);
+    printf("\n");
+    return 0;
 }
 
-static ferry_status run(ferry_loop *loop, int unlucky, int flags) {
-    ferry_future *jobs[JOBS] = {0}, *gathered = NULL;
-    int64_t started_us = ferry_loop_time(loop);
+static ferry_status gather(const choice *mine, ferry_future **jobs, ferry_future **ret_gathered) {
     ferry_status status = 0;
     for (int i = 0; i < JOBS && !status; i++) {
-        problem mine = {.number = i + 1, .unlucky = i + 1 == unlucky};
+        problem one = {.number = i + 1, .unlucky = i + 1 == mine->unlucky};
         ferry_job_options options = {
-            FERRY_JOB_OPTIONS, .function = count_primes, .arg = &mine, .arg_size = sizeof mine};
-        status = ferry_run_in_executor_with(loop, NULL, &options, &jobs[i]);
+            FERRY_JOB_OPTIONS, .function = count_primes, .arg = &one, .arg_size = sizeof one};
+        status = ferry_run_in_executor_with(NULL, NULL, &options, &jobs[i]);
     }
+    return status ? status : ferry_gather(ferry_running_loop(), jobs, JOBS, mine->flags, ret_gathered);
+}
+
+static ferry_status try_luck(void *arg, ferry_call *call) {
+    ferry_future *jobs[JOBS] = {0}, *gathered = NULL;
+    int64_t started_us = ferry_now();
+    (void)call;
+    ferry_status status = gather(arg, jobs, &gathered);
     if (!status)
-        status = ferry_gather(loop, jobs, JOBS, flags, &gathered);
-    if (!status)
-        status = ferry_loop_run_until_complete(loop, gathered);
+        status = ferry_await(gathered);
     if (!status) {
         print_gathered(gathered);
-        printf("elapsed: %" PRId64 " ms\n", (ferry_loop_time(loop) - started_us) / 1000);
-        status = print_all_ends(loop, jobs);
+        printf("elapsed: %" PRId64 " ms\n", (ferry_now() - started_us) / 1000);
+        status = print_all_ends(jobs);
     }
     ferry_future_unref(gathered);
     ferry_future_unref_all(jobs, JOBS);
@@ -95,15 +100,7 @@ static ferry_status run(ferry_loop *loop, int unlucky, int flags) {
 }
 
 int main(int argc, char **argv) {
-    char sentence[128];
-    int unlucky = argc > 1 ? atoi(argv[1]) : 0;
-    int flags = argc > 2 && strcmp(argv[2], "collect") == 0 ? FERRY_RETURN_EXCEPTIONS : 0;
-    ferry_loop *loop = NULL;
-    ferry_status status = ferry_loop_create(NULL, &loop);
-    if (!status)
-        status = run(loop, unlucky, flags);
-    ferry_loop_unref(loop);
-    if (status)
-        fprintf(stderr, "gather_lucky: %s\n", ferry_strerror(status, sentence, sizeof sentence));
-    return status != 0;
+    choice mine = {.unlucky = argc > 1 ? atoi(argv[1]) : 0,
+                   .flags = argc > 2 && strcmp(argv[2], "collect") == 0 ? FERRY_RETURN_EXCEPTIONS : 0};
+    return ferry_run(try_luck, &mine) != 0;
 }
