@@ -175,7 +175,7 @@ static ferry_status send_new_chunk(fy_inbox *inbox, uintptr_t what, void *arg, c
 
 /* ---- sending ---- */
 
-static inline bool send(fy_inbox *inbox, uintptr_t what, fy_message *message, uintptr_t bits) {
+static inline bool put_message(fy_inbox *inbox, uintptr_t what, fy_message *message, uintptr_t bits) {
     uintptr_t head = atomic_load_explicit(&inbox->head, memory_order_acquire);
     if (is_item(head)) {
         if (fill_in_newest(head, what, message, NULL))
@@ -190,11 +190,11 @@ static inline bool send(fy_inbox *inbox, uintptr_t what, fy_message *message, ui
 }
 
 bool fy_inbox_send(fy_inbox *inbox, fy_message *message) {
-    return send(inbox, A_MESSAGE, message, 0);
+    return put_message(inbox, A_MESSAGE, message, 0);
 }
 
 bool fy_inbox_send_call(fy_inbox *inbox, fy_call_message *call) {
-    return send(inbox, A_CALL, &call->message, CALL);
+    return put_message(inbox, A_CALL, &call->message, CALL);
 }
 
 static ferry_status post(fy_inbox *inbox, uintptr_t what, void *arg, const char *origin) {
