@@ -188,7 +188,7 @@ static inline uint64_t bench_job_sum(long count)
 }
 
 /* W1 keeps this many jobs in flight; every pool has this many workers. */
-enum { BENCH_IN_FLIGHT = 1024, BENCH_WORKERS = 2, BENCH_BATCH = 1000, BENCH_IDLE_PERIOD_US = 1000 };
+enum { BENCH_IN_FLIGHT = 1024, BENCH_WORKERS = 2, BENCH_TASKS = 10, BENCH_BATCH = 1000, BENCH_IDLE_PERIOD_US = 1000 };
 
 /* W4, made and cancelled: deadlines within an hour (never in the first minute), a random order, how many to cancel. */
 typedef struct bench_cancel_plan {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the same work on Ferry and on every peer that is installed, and compares medians:
 #
-#     run.sh [--rounds N] [--quick] [WORKLOAD...]      workloads: W1 W2 W2b W3 W4 W5 W6 W9 W11 (default: all)
+#     run.sh [--rounds N] [--quick] [WORKLOAD...]      workloads: W1 W2 W2b W3 W4 W5 W6 W9 W10 W11 (default: all)
 #
 # Installs the peers where it can, builds Release, runs the programs by turns, prints one line per peer and metric, then
 # the ratios. Fails if any program found its own work wrong. --quick: smaller sizes, to see that everything runs.
@@ -10,7 +10,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
 
-peers="ferry libuv asio libev libevent apr reference"
+peers="ferry libuv asio boost libev libevent apr reference"
 build=$root/build/bench
 results=$build/results.txt
 failures=$build/failures.txt
@@ -37,6 +37,11 @@ W6  | w6_1000          | any | echo-1000          | 300000   | 20000
 W9  | w9_timer         | any | memory-timer       | 1000000  | 100000
 W9  | w9_job           | any | memory-job         | 1000000  | 100000
 W9  | w9_connection    | any | memory-connection  | 10000    | 500
+W9  | w9_task          | any | memory-task        | 20000    | 2000
+W10 | w10              | any | task-life          | 1000000  | 50000
+W10 | w10              | any | task-yield         | 10000000 | 500000
+W10 | w10_task         | any | task-offload       | 1000000  | 100000
+W10 | w10_callbacks    | any | offload-throughput | 1000000  | 100000
 W11 | w11              | any | life-cycle         | 1000     | 100
 '
 
@@ -56,7 +61,7 @@ while [ $# -gt 0 ]; do
         rounds=$2
         shift
         ;;
-    W1 | W2 | W2b | W3 | W4 | W5 | W6 | W9 | W11) wanted="$wanted $1" ;;
+    W1 | W2 | W2b | W3 | W4 | W5 | W6 | W9 | W10 | W11) wanted="$wanted $1" ;;
     *) usage ;;
     esac
     shift

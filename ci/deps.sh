@@ -35,6 +35,7 @@ windows | command wineserver | wine64         | -                  | -          
 windows | command dpkg-source | dpkg-dev      | -                  | -          | -            | -          | -
 windows | command python3   | python3         | -                  | -          | -            | -          | -
 bench | module libuv        | libuv1-dev      | libuv-devel        | libuv      | libuv-dev    | libuv      | libuv
+bench | header boost/fiber/all.hpp | libboost-fiber-dev | boost-devel | boost | boost-dev | boost | boost
 bench | header asio.hpp     | libasio-dev     | asio-devel         | asio       | asio-dev     | asio       | asio
 bench | header ev.h         | libev-dev       | libev-devel        | libev      | libev-dev    | libev      | libev
 bench | module libevent     | libevent-dev    | libevent-devel     | libevent   | libevent-dev | libevent   | libevent

@@ -120,7 +120,7 @@ ferry_status ferry_condition_wait_future_from(const char *origin, ferry_conditio
 }
 
 /* A notification that came together with a cancellation of the task is handed on. */
-static ferry_status wait(ferry_condition *self, fy_task *task, const char *origin) {
+static ferry_status wait_in_turn(ferry_condition *self, fy_task *task, const char *origin) {
     fy_waiter *waiter = NULL;
     ferry_status status = start(self, origin, &waiter);
     if (status)
@@ -138,7 +138,7 @@ ferry_status ferry_condition_wait_from(const char *origin, ferry_condition *cond
         return EINVAL;
     fy_task *task = NULL;
     ferry_status status = fy_sync_check_task(&condition->sync, &task);
-    return status ? status : wait(condition, task, origin);
+    return status ? status : wait_in_turn(condition, task, origin);
 }
 
 ferry_status ferry_condition_wait_for_from(const char *origin, ferry_condition *condition, ferry_predicate *predicate,
@@ -150,7 +150,7 @@ ferry_status ferry_condition_wait_for_from(const char *origin, ferry_condition *
     if (!status)
         status = check_held(condition);
     while (!status && !predicate(arg))
-        status = wait(condition, task, origin);
+        status = wait_in_turn(condition, task, origin);
     return status;
 }
 

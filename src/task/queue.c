@@ -103,7 +103,7 @@ static void give(ferry_queue *self, fy_waiter *getter, void *item) {
 }
 
 /* Room for it was reserved. */
-static void accept(ferry_queue *self, void *item) {
+static void take_in(ferry_queue *self, void *item) {
     self->unfinished++;
     if (self->getters.first)
         give(self, self->getters.first, item);
@@ -120,7 +120,7 @@ static void let_putters_in(ferry_queue *self) {
         if (putter->is_blocking)
             self->spoken_for++;
         else
-            accept(self, putter->item);
+            take_in(self, putter->item);
         fy_waiter_end(putter, 0);
     }
 }
@@ -149,7 +149,7 @@ ferry_status ferry_queue_put_nowait(ferry_queue *queue, void *item) {
         return FERRY_EFULL;
     status = reserve(queue);
     if (!status)
-        accept(queue, item);
+        take_in(queue, item);
     return status;
 }
 
@@ -170,7 +170,7 @@ ferry_status ferry_queue_put_future_from(const char *origin, ferry_queue *queue,
     if (!status)
         status = fy_sync_create_done(&queue->sync, origin, ret_future);
     if (!status)
-        accept(queue, item);
+        take_in(queue, item);
     return status;
 }
 
@@ -204,7 +204,7 @@ ferry_status ferry_queue_put_from(const char *origin, ferry_queue *queue, void *
     if (!status)
         status = reserve(queue);
     if (!status)
-        accept(queue, item);
+        take_in(queue, item);
     return status;
 }
 

@@ -26,7 +26,7 @@ static ferry_status sleep_for(fy_task *task, const char *origin, int64_t duratio
     ferry_status status = fy_future_create_inner(fy_task_loop(task), origin, &never);
     if (status)
         return status;
-    status = fy_task_wait(task, origin, never);
+    status = fy_task_wait_owned(task, origin, never);
     ferry_future_unref(never);
     return status;
 }

@@ -58,8 +58,6 @@ static void report_abandoned(fy_task *task) {
 /* Whatever would have brought it on is dropped already, but for what it waits for itself. */
 static void abandon(fy_tasks *tasks, fy_task *task) {
     bool is_child = tasks->loop->fork_generation != fy_fork_generation();
-    if (!is_child)
-        report_abandoned(task);
     if (task->wake.place == FY_HANDLE_WAITING)
         ferry_handle_cancel(&task->wake);
     ferry_handle_unref(task->timer);
@@ -76,8 +74,11 @@ static void abandon(fy_tasks *tasks, fy_task *task) {
 
 void fy_tasks_abandon(ferry_loop *loop) {
     fy_tasks *tasks = loop->tasks.state;
-    while (tasks->first)
-        abandon(tasks, tasks->first);
+    if (loop->fork_generation == fy_fork_generation())
+        for (fy_task *task = tasks->first; task; task = task->next)
+            report_abandoned(task);
+    while (tasks->last) /* the children of a group before its owner, who waits for them */
+        abandon(tasks, tasks->last);
     fy_coroutine_free_stacks(tasks);
     fy_free(tasks->census);
     loop->tasks.state = NULL;

@@ -131,7 +131,7 @@ static bool await_children(ferry_task_group *self, const char *origin) {
             /* Without memory for a future it looks again after the others' turn. */
             status = ferry_sleep_from(origin, 0);
         } else {
-            status = fy_task_wait(self->owner, origin, self->all_ended);
+            status = fy_task_wait_owned(self->owner, origin, self->all_ended);
             ferry_future_unref(self->all_ended);
             self->all_ended = NULL;
         }
