@@ -20,25 +20,19 @@ typedef struct context {
     bool was_fiber; /* a thread's own: before it was opened */
 } context;
 
+static _Thread_local context own;
+
 ferry_status fy_context_open_own(fy_context **ret_context) {
-    context *self = fy_malloc(sizeof *self);
-    if (!self)
-        return ENOMEM;
-    *self = (context){.was_fiber = IsThreadAFiber()};
-    self->fiber = self->was_fiber ? GetCurrentFiber() : ConvertThreadToFiberEx(NULL, FIBER_FLAG_FLOAT_SWITCH);
-    if (!self->fiber) {
-        fy_free(self);
-        return ENOMEM;
-    }
-    *ret_context = &self->base;
-    return 0;
+    own = (context){.was_fiber = IsThreadAFiber()};
+    own.fiber = own.was_fiber ? GetCurrentFiber() : ConvertThreadToFiberEx(NULL, FIBER_FLAG_FLOAT_SWITCH);
+    *ret_context = &own.base;
+    return own.fiber ? 0 : ENOMEM;
 }
 
-void fy_context_close_own(fy_context *own) {
-    context *self = (context *)(void *)own;
-    if (!self->was_fiber)
+void fy_context_close_own(fy_context *context_of_thread) {
+    (void)context_of_thread;
+    if (!own.was_fiber)
         ConvertFiberToThread();
-    fy_free(self);
 }
 
 static void CALLBACK begin(void *arg) {
