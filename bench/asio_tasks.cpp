@@ -1,5 +1,5 @@
-// SPDX-License-Identifier: Apache-2.0
-// asio's stackless coroutines: awaitables of C++20.
+/* SPDX-License-Identifier: Apache-2.0 */
+/* asio's stackless coroutines: awaitables of C++20. */
 #include "bench.h"
 
 #include <asio.hpp>

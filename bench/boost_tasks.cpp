@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
-// Boost's stackful coroutines: fibers with a scheduler of their own (boost.fiber), on pooled stacks as a good user would
-// take them.
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Boost's stackful coroutines: fibers with a scheduler of their own (boost.fiber), on pooled stacks as a good user
+ * would take them. */
 #include "bench.h"
 
 #include <boost/fiber/all.hpp>

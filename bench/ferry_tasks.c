@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ferry's tasks: making one, running it and giving it back; giving way to others; standing still; and waiting for jobs, as
- * W1 does with callbacks. */
+/* Ferry's tasks: making one, running it and giving it back; giving way to others; standing still; and waiting for
+ * jobs, as W1 does with callbacks. */
 #include "bench.h"
 
 #include <ferry.h>

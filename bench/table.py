@@ -9,8 +9,8 @@ import sys
 # Shown, but never "the best peer": a hand-written limit, and the bare pool that Ferry itself stands on.
 YARDSTICKS = ["apr", "reference"]
 LEGEND = """Ferry's advantage, by medians: above 1 means that Ferry is better, in every row (where less is better, the
-ratio is turned over). "ratio" is to the best of libuv, asio, boost, libev and libevent; then to each of them, to the bare APR
-pool and to the hand-written limit. "spread" is how far the rounds lie apart."""
+ratio is turned over). "ratio" is to the best of libuv, asio, boost, libev and libevent; then to each of them, to the
+bare APR pool and to the hand-written limit. "spread" is how far the rounds lie apart."""
 PEERS = ["libuv", "asio", "boost", "libev", "libevent"] + YARDSTICKS
 
 
