@@ -4,7 +4,11 @@
  * A task is a future: whatever takes a future takes it, and it ends as its function does. Where it waits (ferry_await
  * and everything that blocks the calling task) the loop goes on with others. Cancelling is a request: counted,
  * delivered once, at the next wait that suspends, as FERRY_ECANCELED; the function cleans up, waiting if it must, and
- * returns that status; or it does not, and goes on. */
+ * returns that status; or it does not, and goes on.
+ *
+ * In C++ a task may wait inside a catch block and while an exception unwinds; on Windows only if the C++ runtime is
+ * MinGW's, and a DLL. A loop whose tasks have begun is best run by one thread: a function that goes on on another one
+ * may still have the former's thread-local addresses. */
 #ifndef FERRY_TASK_H
 #define FERRY_TASK_H
 

@@ -16,7 +16,12 @@
 #ifdef __ASSEMBLER__
 #ifdef __APPLE__
 #define SYMBOL(name) _##name
+#ifdef __aarch64__
+/* Apple's assembler for ARM takes a semicolon for the beginning of a comment. */
+#define FUNCTION(name) .globl SYMBOL(name) %% .private_extern SYMBOL(name) %% .p2align 4 %% SYMBOL(name):
+#else
 #define FUNCTION(name) .globl SYMBOL(name); .private_extern SYMBOL(name); .p2align 4; SYMBOL(name):
+#endif
 #define FUNCTION_END(name)
 #else
 #define SYMBOL(name) name

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Contexts are fibers: the system knows their stacks, guards them, and unwinds exceptions on them. */
+/* Contexts are fibers: the system knows their stacks, guards them, and unwinds exceptions on them. What the C++ runtime
+ * of MinGW keeps for a thread, and must be each stack's own, is changed with them, if that runtime is a DLL. */
 #include "seam/context.h"
 
 #include <errno.h>
@@ -13,16 +14,33 @@
 #pragma GCC diagnostic ignored "-Warray-bounds"
 #endif
 
+/* Which exceptions are being handled, how many are under way. The layout is the ABI's. */
+typedef struct exceptions {
+    void *caught;
+    unsigned uncaught;
+} exceptions;
+
+static exceptions *(*exceptions_of_thread)(void);
+
 typedef struct context {
     fy_context base;
     void *fiber;
+    exceptions exceptions;
     fy_context_entry *entry;
     bool was_fiber; /* a thread's own: before it was opened */
 } context;
 
 static _Thread_local context own;
 
+static void find_exceptions(void) {
+    HMODULE runtime = GetModuleHandleA("libstdc++-6.dll");
+    FARPROC found = runtime ? GetProcAddress(runtime, "__cxa_get_globals") : NULL;
+    memcpy(&exceptions_of_thread, &found, sizeof found);
+}
+
 ferry_status fy_context_open_own(fy_context **ret_context) {
+    if (!exceptions_of_thread)
+        find_exceptions();
     own = (context){.was_fiber = IsThreadAFiber()};
     own.fiber = own.was_fiber ? GetCurrentFiber() : ConvertThreadToFiberEx(NULL, FIBER_FLAG_FLOAT_SWITCH);
     *ret_context = &own.base;
@@ -35,8 +53,11 @@ void fy_context_close_own(fy_context *context_of_thread) {
         ConvertFiberToThread();
 }
 
+/* A stack that is used up keeps so much for whoever tells of it. */
 static void CALLBACK begin(void *arg) {
     context *self = arg;
+    ULONG kept = FY_STACK_MIN_BYTES / 2;
+    (void)SetThreadStackGuarantee(&kept); /* refused: an overflow ends the program without a word */
     self->entry(&self->base);
 }
 
@@ -64,9 +85,15 @@ void fy_context_destroy(fy_context *base) {
     fy_free(self);
 }
 
-void fy_context_switch(fy_context *from, fy_context *to) {
-    (void)from;
-    SwitchToFiber(((context *)(void *)to)->fiber);
+void fy_context_switch(fy_context *from_base, fy_context *to_base) {
+    context *from = (context *)(void *)from_base;
+    context *to = (context *)(void *)to_base;
+    if (exceptions_of_thread) {
+        exceptions *current = exceptions_of_thread();
+        from->exceptions = *current;
+        *current = to->exceptions;
+    }
+    SwitchToFiber(to->fiber);
 }
 
 /* The system moves a fiber's guard down as its stack grows, and never up again. */
