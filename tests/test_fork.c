@@ -366,13 +366,13 @@ static void forks_while_threads_post_harm_neither_side(void) {
 #endif
 
 static const fy_test tests[] = {
+    FY_TEST(child_of_a_task_has_no_current_task),
     FY_TEST(child_of_a_callback_is_refused_and_the_parent_goes_on),
     FY_TEST(child_of_a_loop_at_rest_is_refused_and_the_parent_goes_on),
     FY_TEST(run_ends_in_the_child_that_returns_into_it),
     FY_TEST(child_of_another_thread_is_refused_while_the_loop_runs),
     FY_TEST(child_does_not_wait_for_a_callback_of_the_parent),
 #if FY_FORKS_AMID_THREADS
-    FY_TEST(child_of_a_task_has_no_current_task),
     FY_TEST(forks_while_threads_post_harm_neither_side),
 #endif
 };
