@@ -12,7 +12,7 @@
 #     macos    a cross build for both kinds of Mac: everything compiles and links, and the exports are right
 #     windows  a cross build for Windows, and the whole suite under Wine
 #     style    the rules that a script can check, and shellcheck
-#     mutants  the backend contract on backends with a bug each: every bug is caught, and every test catches one
+#     mutants  the backend contract on epoll with a bug each: every bug is caught, and every test catches one
 #     all      each of these, one after the other
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -39,6 +39,17 @@ run_sanitized() {
     fi
     with_compiler "$sanitizer_compiler"
     run_suite "$1"
+}
+
+# Those of the other backends take three minutes more by hand (tests/mutants/run.sh kqueue, and sim); here they must
+# still apply to the sources.
+check_mutants() {
+    for patch in "$root"/tests/mutants/*/*.patch; do
+        if ! (cd "$root" && git apply --check "$patch"); then
+            echo "test.sh: $patch does not apply any more" >&2
+            return 1
+        fi
+    done
 }
 
 # Nothing of it can run here, so what was linked is looked at.
@@ -97,8 +108,7 @@ run_lane() {
         "$root/ci/deps.sh" style && "$root/ci/style.sh"
         ;;
     mutants)
-        "$root/ci/deps.sh" build test patch && "$root/tests/mutants/run.sh" epoll &&
-            "$root/tests/mutants/run.sh" kqueue && "$root/tests/mutants/run.sh" sim
+        "$root/ci/deps.sh" build test patch && "$root/tests/mutants/run.sh" epoll && check_mutants
         ;;
     esac
 }
