@@ -334,7 +334,41 @@ static void many_threads_ask_and_cancel(void) {
     CHECK(atomic_load(&self.freed) >= THREADS * ROUNDS / 2);
 }
 
+/* ---- each on its own loop ---- */
+
+static ferry_status see_itself_alone(void *arg, ferry_call *call) {
+    (void)arg;
+    for (int i = 0; i < 20; i++) {
+        CHECK_INT(ferry_all_tasks(ferry_running_loop(), NULL, 0), 1);
+        CHECK_STATUS(ferry_sleep(0), 0);
+    }
+    return ferry_return_integer(call, 1);
+}
+
+static void run_a_loop_of_its_own(void *arg) {
+    ferry_loop *loop = NULL;
+    ferry_task *task = NULL;
+    (void)arg;
+    CHECK_STATUS(ferry_loop_create(NULL, &loop), 0);
+    CHECK_STATUS(ferry_task_create(loop, see_itself_alone, NULL, &task), 0);
+    CHECK_STATUS(ferry_loop_run_until_complete(loop, task), 0);
+    CHECK_INT(ferry_future_integer(task), 1);
+    ferry_future_unref(task);
+    CHECK_STATUS(ferry_loop_close(loop), 0);
+    ferry_loop_unref(loop);
+}
+
+/* IN-001: what they share, they set up without a race */
+static void loops_of_several_threads_have_tasks_of_their_own(void) {
+    helper_thread helpers[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        thread_start(&helpers[i], run_a_loop_of_its_own, NULL);
+    for (int i = 0; i < THREADS; i++)
+        thread_join(&helpers[i]);
+}
+
 static const fy_test tests[] = {
+    FY_TEST(loops_of_several_threads_have_tasks_of_their_own), /* first: afterwards all is set up */
     FY_TEST(job_ends_with_the_tasks_value),
     FY_TEST(value_moves_into_the_job),
     FY_TEST(job_ends_with_the_tasks_error),

@@ -70,9 +70,14 @@ typedef struct exceptions {
 
 #if defined(__APPLE__)
 #include <dlfcn.h>
+#include <pthread.h>
 static exceptions *(*exceptions_of_thread)(void);
-static void find_exceptions(void) {
+static void look_up_exceptions(void) {
     *(void **)&exceptions_of_thread = dlsym(RTLD_DEFAULT, "__cxa_get_globals");
+}
+static void find_exceptions(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, look_up_exceptions);
 }
 #else
 /* NULL in a program without that runtime. */

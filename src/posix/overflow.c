@@ -12,14 +12,15 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 enum { SIGNAL_STACK_BYTES = 64 * 1024, MESSAGE_MAX = 512 };
 
-static const fy_context *(*current_context)(void);
-static void (*describe_context)(const fy_context *context, char *buffer, size_t size);
+static _Atomic(fy_context_current *) current_context;
+static _Atomic(fy_context_describe *) describe_context; /* set after the other */
 static struct sigaction former_segv, former_bus;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t stack_key;
@@ -30,7 +31,7 @@ static bool has_key;
 static void tell(const fy_context *context) {
     char message[MESSAGE_MAX] = "ferry: stack overflow in ";
     size_t length = strlen(message);
-    describe_context(context, message + length, sizeof message - length - 1);
+    atomic_load(&describe_context)(context, message + length, sizeof message - length - 1);
     length = strlen(message);
     message[length++] = '\n';
     (void)!write(STDERR_FILENO, message, length); /* nobody else could be told */
@@ -38,7 +39,7 @@ static void tell(const fy_context *context) {
 
 static void on_signal(int signum, siginfo_t *info, void *registers) {
     struct sigaction *former = signum == SIGSEGV ? &former_segv : &former_bus;
-    const fy_context *context = current_context();
+    const fy_context *context = atomic_load(&current_context)();
     if (context && fy_context_has_guard_at(context, info->si_addr)) {
         tell(context);
         sigaction(signum, former, NULL);
@@ -74,7 +75,7 @@ static void free_stack(void *stack) {
 
 static void prepare_process(void) {
     has_key = !pthread_key_create(&stack_key, free_stack);
-    if (!has_key || !describe_context)
+    if (!has_key || !atomic_load(&describe_context))
         return;
     install(SIGSEGV, &former_segv);
     install(SIGBUS, &former_bus);
@@ -95,8 +96,7 @@ void fy_overflow_prepare_thread(void) {
     }
 }
 
-void fy_context_name_overflows(const fy_context *(*current)(void),
-                               void (*describe)(const fy_context *context, char *buffer, size_t size)) {
-    current_context = current;
-    describe_context = describe;
+void fy_context_name_overflows(fy_context_current *current, fy_context_describe *describe) {
+    atomic_store(&current_context, current);
+    atomic_store(&describe_context, describe);
 }

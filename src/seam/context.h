@@ -53,8 +53,9 @@ size_t fy_context_touched(const fy_context *context);
 
 /* From now on a context of this process that goes over the end of its stack, if it is the `current` one of its thread,
  * has `describe` write whose it is into the buffer, and stderr shows it before the program ends as it does after any
- * such access. Both are called in signal context. */
-void fy_context_name_overflows(const fy_context *(*current)(void),
-                               void (*describe)(const fy_context *context, char *buffer, size_t size));
+ * such access. Both are called in signal context. Every thread may say so, and all say the same. */
+typedef const fy_context *fy_context_current(void);
+typedef void fy_context_describe(const fy_context *context, char *buffer, size_t size);
+void fy_context_name_overflows(fy_context_current *current, fy_context_describe *describe);
 
 #endif

@@ -4,6 +4,7 @@
 #include "seam/context.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <windows.h>
 
@@ -20,7 +21,9 @@ typedef struct exceptions {
     unsigned uncaught;
 } exceptions;
 
-static exceptions *(*exceptions_of_thread)(void);
+typedef exceptions *exceptions_getter(void);
+
+static _Atomic(exceptions_getter *) exceptions_of_thread; /* or NULL */
 
 typedef struct context {
     fy_context base;
@@ -35,11 +38,13 @@ static _Thread_local context own;
 static void find_exceptions(void) {
     HMODULE runtime = GetModuleHandleA("libstdc++-6.dll");
     FARPROC found = runtime ? GetProcAddress(runtime, "__cxa_get_globals") : NULL;
-    memcpy(&exceptions_of_thread, &found, sizeof found);
+    exceptions_getter *getter;
+    memcpy(&getter, &found, sizeof getter);
+    atomic_store(&exceptions_of_thread, getter);
 }
 
 ferry_status fy_context_open_own(fy_context **ret_context) {
-    if (!exceptions_of_thread)
+    if (!atomic_load_explicit(&exceptions_of_thread, memory_order_relaxed))
         find_exceptions();
     own = (context){.was_fiber = IsThreadAFiber()};
     own.fiber = own.was_fiber ? GetCurrentFiber() : ConvertThreadToFiberEx(NULL, FIBER_FLAG_FLOAT_SWITCH);
@@ -88,8 +93,9 @@ void fy_context_destroy(fy_context *base) {
 void fy_context_switch(fy_context *from_base, fy_context *to_base) {
     context *from = (context *)(void *)from_base;
     context *to = (context *)(void *)to_base;
-    if (exceptions_of_thread) {
-        exceptions *current = exceptions_of_thread();
+    exceptions_getter *getter = atomic_load_explicit(&exceptions_of_thread, memory_order_relaxed);
+    if (getter) {
+        exceptions *current = getter();
         from->exceptions = *current;
         *current = to->exceptions;
     }
@@ -109,8 +115,8 @@ size_t fy_context_touched(const fy_context *base) {
 
 /* ---- the end of a stack ---- */
 
-static const fy_context *(*current_context)(void);
-static void (*describe_context)(const fy_context *context, char *buffer, size_t size);
+static _Atomic(fy_context_current *) current_context;
+static _Atomic(fy_context_describe *) describe_context;
 
 /* There is little stack left, so the words have a place of their own. Afterwards what happens is up to the system. */
 static LONG CALLBACK on_exception(EXCEPTION_POINTERS *info) {
@@ -118,9 +124,9 @@ static LONG CALLBACK on_exception(EXCEPTION_POINTERS *info) {
     static const size_t length = sizeof "ferry: stack overflow in " - 1;
     if (info->ExceptionRecord->ExceptionCode != EXCEPTION_STACK_OVERFLOW)
         return EXCEPTION_CONTINUE_SEARCH;
-    const fy_context *self = current_context();
+    const fy_context *self = atomic_load(&current_context)();
     if (self) {
-        describe_context(self, message + length, sizeof message - length - 1);
+        atomic_load(&describe_context)(self, message + length, sizeof message - length - 1);
         size_t end = strlen(message);
         message[end] = '\n';
         DWORD written;
@@ -129,11 +135,8 @@ static LONG CALLBACK on_exception(EXCEPTION_POINTERS *info) {
     return EXCEPTION_CONTINUE_SEARCH;
 }
 
-void fy_context_name_overflows(const fy_context *(*current)(void),
-                               void (*describe)(const fy_context *context, char *buffer, size_t size)) {
-    bool is_first = !describe_context;
-    current_context = current;
-    describe_context = describe;
-    if (is_first)
+void fy_context_name_overflows(fy_context_current *current, fy_context_describe *describe) {
+    atomic_store(&current_context, current);
+    if (!atomic_exchange(&describe_context, describe))
         AddVectoredExceptionHandler(1, on_exception);
 }
