@@ -25,6 +25,7 @@ FLOORS = {
     "loop": ["base", "seam", "loop"],
     "future": ["base", "seam", "loop", "future"],
     "executor": ["base", "seam", "loop", "future", "executor"],
+    "process": ["base", "seam", "loop", "future", "executor", "process"],
     "task": ["base", "seam", "loop", "future", "executor", "task"],
     "io": ["base", "seam", "loop", "future", "executor", "io"],
 }
@@ -32,7 +33,7 @@ PORTS = ["posix", "win32"]
 # The floor that implements each public header.
 PUBLIC_HEADERS = {
     "base": "base", "address": "base", "loop": "loop", "future": "future", "job": "executor", "executor": "executor",
-    "task": "task", "context": "task", "run": "task", "sync": "task", "io": "io", "sim": "sim",
+    "process": "process", "task": "task", "context": "task", "run": "task", "sync": "task", "io": "io", "sim": "sim",
 }
 PUBLIC_SYSTEM_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
 STANDARD_HEADERS = {
@@ -50,7 +51,7 @@ LOCK_FILES = [
     "src/executor/job*.[ch]", "src/executor/threadpool*.[ch]",
     "src/executor/custom.c", "src/executor/executor.[ch]", "src/executor/host.[ch]", "src/executor/limited*.[ch]",
     "src/executor/lot.[ch]", "src/executor/nested.[ch]", "src/executor/pool_exit.c", "src/executor/queue.[ch]",
-    "src/task/context_var.c",
+    "src/process/process_*.[ch]", "src/process/wire.[ch]", "src/process/worker_main.c", "src/task/context_var.c",
 ]
 LOCK_WORDS = re.compile(r"\b(stdatomic\.h|_Atomic|atomic_\w+|__atomic_\w+|__sync_\w+|fy_mutex\w*|fy_cond\w*|mtx_\w+"
                         r"|pthread_(?:mutex|cond|rwlock|spin|barrier)\w*|apr_thread_(?:mutex|cond|rwlock)\w*"

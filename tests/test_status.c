@@ -6,7 +6,7 @@
 
 #include <apr_errno.h>
 
-enum { FIRST = FERRY_ECANCELED, LAST = FERRY_EEMPTY };
+enum { FIRST = FERRY_ECANCELED, LAST = FERRY_ENOTPORTABLE };
 
 static void every_own_status_has_its_own_sentence(void) {
     char sentence[128], other[128];

@@ -70,7 +70,9 @@ enum {
     FERRY_ETRUNCATED = 121016,     /* a datagram was longer than the buffer, and is gone */
     FERRY_ENOTASK = 121017,        /* only a task can wait here, and none is calling */
     FERRY_EAWAITED_CANCELED = 121018, /* what was waited for was cancelled; the wait was not */
-    FERRY_EEMPTY = 121019          /* the queue has no item */
+    FERRY_EEMPTY = 121019,         /* the queue has no item */
+    FERRY_ENOTPORTABLE = 121020    /* the job cannot go to another process: its function is not in the program's table,
+                                    * or its argument or result is a pointer */
 };
 
 /* What a status means, in words. Writes at most `size` bytes into `buffer`, always terminated, and returns it.

@@ -30,6 +30,7 @@ static const char *const sentences[] = {
     [FERRY_ENOTASK - FIRST] = "Only a task can wait here, and none is calling",
     [FERRY_EAWAITED_CANCELED - FIRST] = "What was waited for was cancelled; the wait itself was not",
     [FERRY_EEMPTY - FIRST] = "The queue is empty",
+    [FERRY_ENOTPORTABLE - FIRST] = "The job cannot go to another process",
 };
 
 static const char *own_sentence(ferry_status status) {

@@ -4,7 +4,8 @@
  * The cancel lock. A pending job lies in its executor's queue, so its executor is alive; but a cancel must also tell
  * the executor, after the job has left PENDING, and by then a worker may have dropped the job and ended the executor.
  * So the step and the telling are done under one lock of the process, and an executor passes through that lock before
- * it frees itself. The same holds for taking a pending job out of an executor's hands. Order of locks: the waits' lock,
+ * it frees itself. The same holds for taking a pending job out of an executor's hands, and for a running job of another
+ * process, whose executor must be told to stop it. Order of locks: the waits' lock,
  * the cancels' lock, a pool's lock. */
 #include "executor/executor.h"
 
@@ -80,8 +81,14 @@ static bool try_ref(ferry_executor *executor) {
     return false;
 }
 
+/* Whether its executor has a part in the cancelling. */
+static bool concerns_executor(uint32_t state) {
+    return (state & FY_JOB_STATE) == FY_JOB_PENDING ||
+           ((state & FY_JOB_STATE) == FY_JOB_RUNNING && (state & FY_JOB_REMOTE));
+}
+
 uint32_t fy_executor_cancel(ferry_job *job) {
-    if ((fy_job_load_state(job) & FY_JOB_STATE) != FY_JOB_PENDING)
+    if (!concerns_executor(fy_job_load_state(job)))
         return fy_job_request_cancel(job);
     ferry_executor *executor = NULL;
     fy_mutex_lock(fy_cancels_lock());
@@ -91,6 +98,8 @@ uint32_t fy_executor_cancel(ferry_job *job) {
             job->executor->ops->note_cancelled(job->executor);
         if (job->executor->ops->cancel && try_ref(job->executor))
             executor = job->executor;
+    } else if (concerns_executor(state)) {
+        job->executor->ops->note_stop_wanted(job->executor);
     }
     fy_mutex_unlock(fy_cancels_lock());
     if (executor) {

@@ -18,6 +18,9 @@ typedef struct fy_executor_ops {
     /* One of its pending jobs was cancelled just now. Quick, calls nobody: the cancel lock is held. May be NULL. */
     void (*note_cancelled)(ferry_executor *executor);
 
+    /* One of its running jobs, which is REMOTE, was asked to stop just now. Likewise. */
+    void (*note_stop_wanted)(ferry_executor *executor);
+
     /* A thread that is none of its own wants to take this pending job out of its hands: to run it, because it waits for
      * it (`to_run`: only if none of the executor's workers can), or to end it, because its time is up. Claims it and
      * notes that. The cancel lock is held. May be NULL: it cannot be taken. */

@@ -33,7 +33,8 @@ static ferry_status create_extra(ferry_job *job, const ferry_job_options *option
     fy_job_extra *extra = fy_malloc(size + options->arg_size);
     if (!extra)
         return APR_ENOMEM;
-    *extra = (fy_job_extra){.arg_free = options->arg_free, .name = options->name, .priority = options->priority};
+    *extra = (fy_job_extra){.arg_free = options->arg_free, .name = options->name,
+                            .arg_size = options->arg_size, .priority = options->priority};
     if (options->timeout_us) {
         int64_t now_us = fy_clock_now();
         extra->timeout_us = options->timeout_us;

@@ -15,7 +15,8 @@
  * Flags beside them: CANCEL_REQUESTED, set by any thread while RUNNING; WATCHED, set under the lot's lock by whoever
  * wants to be told: whoever then changes the state looks after the watchers under that lock (lot.h). FINISHING, set by
  * the one call of ferry_job_finish that may go on. ASYNC never changes, nor does TASK: the job is only the call that a
- * task's function is given, and the loop's thread alone touches it. */
+ * task's function is given, and the loop's thread alone touches it. REMOTE, set by its executor before others see it: a
+ * cancel of the running job is for the executor to carry out. */
 #ifndef FERRY_EXECUTOR_JOB_H
 #define FERRY_EXECUTOR_JOB_H
 
@@ -36,7 +37,8 @@ enum {
     FY_JOB_WATCHED = 16,
     FY_JOB_ASYNC = 32,
     FY_JOB_FINISHING = 64,
-    FY_JOB_TASK = 128
+    FY_JOB_TASK = 128,
+    FY_JOB_REMOTE = 256
 };
 
 typedef struct fy_watcher fy_watcher;
@@ -45,6 +47,7 @@ typedef struct fy_watcher fy_watcher;
 typedef struct fy_job_extra {
     ferry_free *arg_free;     /* not called yet */
     const char *name;
+    size_t arg_size;          /* 0: the argument is the pointer itself */
     int64_t deadline_us;      /* 0: none */
     int64_t timeout_us;       /* what the deadline was made of */
     ferry_handle *timer;      /* async, loop's thread: of the deadline, while it is pending; not counted */

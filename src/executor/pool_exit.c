@@ -10,6 +10,7 @@ static fy_pool *pools;
 static unsigned pools_generation;
 static bool is_hooked;
 static _Atomic bool is_exiting;
+static void (*finish_others)(void);
 
 bool fy_process_is_exiting(void) {
     return atomic_load_explicit(&is_exiting, memory_order_relaxed);
@@ -40,6 +41,8 @@ static void finish_pools(void) {
     if (pools_generation != fy_fork_generation() || fy_frame_worker_view())
         return;
     atomic_store(&is_exiting, true);
+    if (finish_others)
+        finish_others();
     for (fy_pool *pool; (pool = hold_first());) {
         fy_pool_close(pool, false);
         fy_pool_wait_gone(pool, FERRY_FOREVER);
@@ -48,17 +51,31 @@ static void finish_pools(void) {
     fy_hosts_end();
 }
 
-ferry_status fy_pool_register(fy_pool *pool) {
-    ferry_status status = 0;
-    fy_mutex_lock(fy_pools_lock());
+/* A child made by fork leaves its parent's pools alone. Under the pools' lock. */
+static ferry_status open_list(void) {
     if (pools_generation != fy_fork_generation()) {
         pools = NULL;
         pools_generation = fy_fork_generation();
     }
-    if (!is_hooked) {
-        status = fy_process_at_exit(finish_pools);
-        is_hooked = !status;
-    }
+    if (is_hooked)
+        return 0;
+    ferry_status status = fy_process_at_exit(finish_pools);
+    is_hooked = !status;
+    return status;
+}
+
+ferry_status fy_pools_finish_at_exit(void (*finish)(void)) {
+    fy_mutex_lock(fy_pools_lock());
+    ferry_status status = open_list();
+    if (!status)
+        finish_others = finish;
+    fy_mutex_unlock(fy_pools_lock());
+    return status;
+}
+
+ferry_status fy_pool_register(fy_pool *pool) {
+    fy_mutex_lock(fy_pools_lock());
+    ferry_status status = open_list();
     if (!status) {
         pool->next_pool = pools;
         if (pools)

@@ -224,4 +224,8 @@ ferry_status fy_pool_register(fy_pool *pool);
 void fy_pool_unregister(fy_pool *pool);
 bool fy_process_is_exiting(void);
 
+/* Has `finish` called when the process exits, before the threads' pools are finished: for the floor above. One
+ * function. Returns: 0, APR_ENOMEM. */
+ferry_status fy_pools_finish_at_exit(void (*finish)(void));
+
 #endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool's one thread. It goes round: collects answers, hands out what waits, sees to time limits, cancels and
+ * workers that are due to start or to end, and then waits at its backend, for whose sake it has a deadline: the
+ * earliest time at which something would be due. While workers have jobs it looks on for a moment before it sleeps, so
+ * that a quick answer costs no system call on either side. */
+#include <apr_errno.h>
+
+#include "base/alloc.h"
+#include "process/process_pool.h"
+
+enum { TURNS_BETWEEN_LOOKS = 16, SPINS_BETWEEN_CLOCKS = 32 };
+
+/* ---- being told ---- */
+
+void fy_manager_wake(fy_process_pool *pool) {
+    atomic_store_explicit(&pool->has_news, true, memory_order_relaxed);
+    if (!pool->manager_sleeps)
+        return;
+    pool->manager_sleeps = false;
+    pool->backend->class->wake(pool->backend);
+}
+
+/* ---- what is due; under the lock ---- */
+
+static bool must_end(const fy_process_worker *worker, uint64_t index, int64_t now_us) {
+    const ferry_job *job = worker->offers[index % FY_CELLS].job;
+    return job && ((fy_job_load_state(job) & FY_JOB_CANCEL_REQUESTED) ||
+                   (job->extra && job->extra->deadline_us && now_us >= job->extra->deadline_us));
+}
+
+static void end_unbegun(fy_process_pool *pool, ferry_job *job, fy_endings *endings) {
+    bool is_late = fy_job_is_late(job);
+    pool->done++;
+    pool->failed++;
+    fy_endings_add_failure(endings, job, is_late ? FERRY_ETIMEDOUT : FERRY_ECANCELED, NULL,
+                           is_late ? FY_JOB_LATE : "it was cancelled before it began");
+}
+
+/* Jobs that were cancelled, or are late: one that is not begun is taken back, one that runs costs its worker. */
+static void enforce(fy_process_worker *worker, int64_t now_us, fy_endings *endings) {
+    int64_t next_us = FERRY_FOREVER;
+    for (uint64_t index = worker->reaped; index < worker->filled && !fy_endings_are_full(endings); index++) {
+        ferry_job *job = worker->offers[index % FY_CELLS].job;
+        if (must_end(worker, index, now_us)) {
+            uint32_t state = atomic_load(&worker->arena->cells[index % FY_CELLS].state);
+            if (fy_offer_retract(worker, index))
+                end_unbegun(worker->pool, job, endings);
+            else if (state != FY_CELL_DONE)
+                fy_process_worker_kill(worker);
+        } else if (job && job->extra && job->extra->deadline_us && job->extra->deadline_us < next_us) {
+            next_us = job->extra->deadline_us;
+        }
+    }
+    worker->deadline_us = fy_endings_are_full(endings) ? 0 : next_us;
+}
+
+static bool has_work(const fy_process_pool *pool) {
+    return pool->returned_count || pool->head || !fy_queue_is_empty(&pool->queue);
+}
+
+/* An idle worker that has done its share, or that nobody needs. */
+static void see_to_idle(fy_process_worker *worker, int64_t now_us) {
+    fy_process_pool *pool = worker->pool;
+    if (worker->stage != FY_WORKER_READY || !worker->is_initialized || worker->jobs ||
+        worker->filled != worker->reaped)
+        return;
+    bool is_spent = worker->given >= pool->max_tasks_per_child;
+    bool is_old = fy_time_after(worker->idle_since_us, pool->idle_timeout_us) <= now_us;
+    if (is_spent || ((pool->closed || is_old) && !has_work(pool)))
+        fy_offer_quit(worker);
+}
+
+static void see_to_worker(fy_process_worker *worker, int64_t now_us, fy_endings *endings) {
+    fy_process_pool *pool = worker->pool;
+    if (worker->has_exited)
+        return;
+    if (worker->stage == FY_WORKER_STARTING && now_us - worker->started_us >= pool->start_timeout_us) {
+        fy_process_pool_break(pool, "%s did not say hello in time: main must call ferry_worker_init first",
+                              worker->name);
+        return;
+    }
+    if (worker->kill_at_us <= now_us)
+        fy_process_worker_kill(worker);
+    if (worker->stage != FY_WORKER_KILLED && (pool->wants_kills || worker->deadline_us <= now_us))
+        enforce(worker, now_us, endings);
+    see_to_idle(worker, now_us);
+}
+
+static void see_to_all(fy_process_pool *pool, fy_endings *endings) {
+    int64_t now_us = fy_clock_now();
+    for (fy_process_worker *worker = pool->workers; worker; worker = worker->next)
+        see_to_worker(worker, now_us, endings);
+    if (!fy_endings_are_full(endings))
+        pool->wants_kills = false;
+}
+
+static int64_t due_us(const fy_process_worker *worker) {
+    const fy_process_pool *pool = worker->pool;
+    int64_t due = worker->kill_at_us < worker->deadline_us ? worker->kill_at_us : worker->deadline_us;
+    int64_t other = FERRY_FOREVER;
+    if (worker->stage == FY_WORKER_STARTING)
+        other = fy_time_after(worker->started_us, pool->start_timeout_us);
+    else if (worker->stage == FY_WORKER_READY && !worker->jobs)
+        other = fy_time_after(worker->idle_since_us, pool->idle_timeout_us);
+    else if (worker->stage == FY_WORKER_KILLED)
+        due = FERRY_FOREVER;
+    return due < other ? due : other;
+}
+
+static int64_t earliest_due_us(const fy_process_pool *pool) {
+    int64_t earliest = FERRY_FOREVER;
+    for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next)
+        if (!worker->has_exited && due_us(worker) < earliest)
+            earliest = due_us(worker);
+    return earliest;
+}
+
+/* More jobs wait than there are workers on their way. */
+static bool wants_worker(const fy_process_pool *pool) {
+    size_t coming = 0;
+    for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next)
+        coming += worker->stage <= FY_WORKER_READY && !worker->jobs;
+    return !pool->broken && !pool->terminating && pool->workers_alive < pool->max_workers && has_work(pool) &&
+           fy_process_pool_queued(pool) > coming;
+}
+
+/* ---- waiting ---- */
+
+static bool has_answers(const fy_process_pool *pool) {
+    for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next)
+        if (fy_process_worker_has_answered(worker))
+            return true;
+    return false;
+}
+
+static bool is_busy(const fy_process_pool *pool) {
+    for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next)
+        if (worker->reaped != atomic_load_explicit(&worker->filled, memory_order_relaxed))
+            return true;
+    return false;
+}
+
+/* Whether there was something to be seen before the time was up. */
+static bool look_on(fy_process_pool *pool, fy_spin *spin) {
+    uint32_t limit_us = is_busy(pool) ? fy_spin_begin(spin) : 0;
+    if (!limit_us)
+        return false;
+    uint64_t end = fy_clock_ticks() + limit_us * pool->ticks_per_us;
+    bool seen = false;
+    do {
+        for (int i = 0; i < SPINS_BETWEEN_CLOCKS && !seen; i++) {
+            fy_cpu_relax();
+            seen = has_answers(pool) || atomic_load_explicit(&pool->has_news, memory_order_relaxed);
+        }
+    } while (!seen && (int64_t)(end - fy_clock_ticks()) > 0);
+    fy_spin_end(spin, seen);
+    return seen;
+}
+
+static void announce(fy_process_pool *pool, bool sleeps) {
+    for (fy_process_worker *worker = pool->workers; worker; worker = worker->next)
+        atomic_store(&worker->arena->pool_sleeps, sleeps);
+}
+
+static void wait_at_backend(fy_process_pool *pool, int64_t deadline_us) {
+    fy_list done = {NULL, NULL};
+    pool->backend->class->wait(pool->backend, deadline_us, &done);
+    for (fy_op *op; (op = fy_op_list_pop(&done));)
+        fy_process_worker_delivered(op);
+}
+
+/* Whoever has news after this calls wake, and whoever answers rings. */
+static void sleep_until_due(fy_process_pool *pool) {
+    announce(pool, true);
+    fy_mutex_lock(&pool->lock);
+    bool may_sleep = !atomic_load_explicit(&pool->has_news, memory_order_relaxed) && !has_answers(pool);
+    int64_t deadline_us = may_sleep ? earliest_due_us(pool) : 0;
+    pool->manager_sleeps = may_sleep;
+    fy_mutex_unlock(&pool->lock);
+    wait_at_backend(pool, deadline_us);
+    fy_mutex_lock(&pool->lock);
+    pool->manager_sleeps = false;
+    fy_mutex_unlock(&pool->lock);
+    announce(pool, false);
+}
+
+/* ---- going round ---- */
+
+typedef struct turn {
+    bool has_progressed;
+    bool wants_worker;
+    bool is_failed;
+    bool is_over;
+} turn;
+
+static turn go_round(fy_process_pool *pool, fy_endings *endings) {
+    turn now = {false, false, false, false};
+    atomic_store_explicit(&pool->has_news, false, memory_order_relaxed);
+    for (fy_process_worker *worker = pool->workers; worker; worker = worker->next)
+        now.has_progressed |= fy_process_worker_collect(worker, endings);
+    fy_mutex_lock(&pool->lock);
+    if (!fy_endings_are_full(endings))
+        fy_process_pool_dispatch(pool, endings);
+    see_to_all(pool, endings);
+    now.wants_worker = wants_worker(pool);
+    now.is_failed = pool->broken || pool->terminating;
+    now.has_progressed |= fy_endings_are_full(endings);
+    now.is_over = pool->closed && !pool->workers && (now.is_failed || !has_work(pool)) && !endings->count;
+    fy_mutex_unlock(&pool->lock);
+    fy_endings_carry_out(endings);
+    return now;
+}
+
+static void manage(fy_process_pool *pool, fy_endings *endings) {
+    fy_spin spin;
+    fy_spin_init(&spin);
+    int64_t slept_at_us = 0;
+    for (unsigned turns = 0;;) {
+        turn now = go_round(pool, endings);
+        if (now.is_failed)
+            fy_process_pool_fail_queued(pool);
+        if (now.is_over)
+            return;
+        if (now.wants_worker)
+            fy_process_worker_start(pool);
+        if (now.has_progressed && ++turns % TURNS_BETWEEN_LOOKS)
+            continue;
+        slept_at_us = now.has_progressed ? 0 : fy_clock_now();
+        if (!now.has_progressed && !now.wants_worker && !look_on(pool, &spin))
+            sleep_until_due(pool);
+        else
+            wait_at_backend(pool, 0);
+        if (slept_at_us)
+            spin.last_gap_us = fy_clock_now() - slept_at_us;
+        fy_process_workers_bury(pool, endings);
+    }
+}
+
+static void run(fy_drain *drain) {
+    fy_process_pool *pool = FY_CONTAINER(drain, fy_process_pool, manager);
+    fy_endings *endings = fy_calloc(sizeof *endings);
+    fy_endings spare = {.count = 0};
+    fy_mutex_lock(&pool->lock);
+    pool->manager_thread = fy_thread_self();
+    fy_mutex_unlock(&pool->lock);
+    manage(pool, endings ? endings : &spare);
+    fy_free(endings);
+}
+
+static void is_gone(fy_drain *drain) {
+    fy_process_pool *pool = FY_CONTAINER(drain, fy_process_pool, manager);
+    fy_mutex_lock(&pool->lock);
+    pool->manager_alive = false;
+    fy_cond_broadcast(&pool->gone);
+    fy_mutex_unlock(&pool->lock);
+    fy_process_pool_release(pool);
+}
+
+ferry_status fy_manager_start(fy_process_pool *pool) {
+    pool->manager = (fy_drain){.run = run, .gone = is_gone};
+    fy_process_pool_hold(pool);
+    pool->manager_alive = true;
+    ferry_status status = fy_host_start(&pool->manager);
+    if (status) {
+        pool->manager_alive = false;
+        fy_process_pool_release(pool);
+    }
+    return status;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A worker process as the pool sees it: started, greeted, killed, found dead, buried. Everything here is the manager's;
+ * what the pool's lock guards is touched under it. */
+#include <apr_errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "process/process_pool.h"
+#include "process/worker_main.h"
+
+enum { FAILED_STARTS_MAX = 3, LOST_FOR_US = 2000000 };
+
+/* ---- breaking ---- */
+
+/* The first reason stays. */
+void fy_process_pool_break(fy_process_pool *pool, const char *format, ...) {
+    if (pool->broken)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(pool->reason, sizeof pool->reason, format, args);
+    va_end(args);
+    pool->broken = true;
+    for (fy_process_worker *worker = pool->workers; worker; worker = worker->next)
+        fy_process_worker_kill(worker);
+}
+
+void fy_process_worker_kill(fy_process_worker *worker) {
+    if (worker->has_exited)
+        return;
+    worker->stage = FY_WORKER_KILLED;
+    worker->kill_at_us = FERRY_FOREVER;
+    fy_child_kill(&worker->child, true);
+}
+
+void fy_process_worker_condemn(fy_process_worker *worker) {
+    if (worker->stage == FY_WORKER_KILLED || worker->has_exited)
+        return;
+    worker->is_unwanted = true;
+    fy_process_worker_kill(worker);
+}
+
+/* ---- starting ---- */
+
+static void start_failed(fy_process_pool *pool, const char *what, ferry_status status) {
+    char words[256];
+    fy_mutex_lock(&pool->lock);
+    if (++pool->failed_starts >= FAILED_STARTS_MAX || !pool->workers)
+        fy_process_pool_break(pool, "%s: %s", what, ferry_strerror(status, words, sizeof words));
+    fy_mutex_unlock(&pool->lock);
+}
+
+static void name_worker(fy_process_worker *worker) {
+    const fy_process_pool *pool = worker->pool;
+    snprintf(worker->arena->name, sizeof worker->arena->name, "%s_%" PRIu64, pool->prefix, worker->number);
+    snprintf(worker->name, sizeof worker->name, "%.32s (pid %" PRIu64 ")", worker->arena->name, worker->child.pid);
+}
+
+/* Returns: 0, or an OS code; then there is no process, and nothing to undo but the memory. */
+static ferry_status start_process(fy_process_worker *worker) {
+    fy_process_pool *pool = worker->pool;
+    const char *argv[] = {pool->program, FY_WORKER_ARGUMENT, NULL};
+    ferry_status status = fy_child_start(pool->program, argv, FY_WORKER_VARIABLE "=1", &worker->child);
+    if (status)
+        return status;
+    worker->process = (fy_file){.use = FY_FILE_PROCESS, .process = worker->child.process};
+    worker->channel = (fy_file){.use = FY_FILE_OWNED, .handle = worker->child.channel};
+    fy_backend *backend = pool->backend;
+    status = backend->class->attach(backend, &worker->process);
+    if (status) {
+        fy_child_abandon(&worker->child);
+        return status;
+    }
+    worker->exit = (fy_op){.kind = FY_OP_CHILD, .file = &worker->process};
+    backend->class->submit(backend, &worker->exit);
+    worker->has_channel = !backend->class->attach(backend, &worker->channel);
+    if (worker->has_channel) {
+        worker->read = fy_op_read(&worker->channel, worker->bytes, sizeof worker->bytes);
+        backend->class->submit(backend, &worker->read);
+    }
+    return 0;
+}
+
+/* From here on it is in the list, dead or alive. */
+static void enter(fy_process_worker *worker) {
+    fy_process_pool *pool = worker->pool;
+    name_worker(worker);
+    fy_note note = fy_note_make(FY_NOTE_OPEN, worker->memory.size, 0);
+    fy_mutex_lock(&pool->lock);
+    fy_process_worker **end = &pool->workers;
+    while (*end)
+        end = &(*end)->next;
+    *end = worker;
+    pool->workers_alive++;
+    pool->workers_started++;
+    if (!worker->has_channel || fy_child_send(&worker->child, &note, &worker->memory))
+        fy_process_worker_condemn(worker);
+    fy_mutex_unlock(&pool->lock);
+}
+
+void fy_process_worker_start(fy_process_pool *pool) {
+    fy_process_worker *worker = fy_calloc(sizeof *worker);
+    if (!worker) {
+        start_failed(pool, "a worker process could not be started", APR_ENOMEM);
+        return;
+    }
+    worker->pool = pool;
+    worker->number = pool->workers_started;
+    worker->deadline_us = FERRY_FOREVER;
+    worker->kill_at_us = FERRY_FOREVER;
+    worker->started_us = fy_clock_now();
+    for (size_t i = 0; i < FY_CELLS; i++)
+        worker->offers[i].segment = FY_IN_CELL;
+    ferry_status status = fy_shared_create(sizeof(fy_arena), &worker->memory);
+    if (!status) {
+        worker->arena = worker->memory.address;
+        status = start_process(worker);
+    }
+    if (!status) {
+        enter(worker);
+        return;
+    }
+    fy_shared_close(&worker->memory);
+    fy_free(worker);
+    start_failed(pool, "a worker process could not be started", status);
+}
+
+/* ---- what it says ---- */
+
+/* Under the lock. */
+static void greet(fy_process_worker *worker) {
+    fy_process_pool *pool = worker->pool;
+    fy_hello ours = fy_portable_hello();
+    char reason[256];
+    if (!fy_hello_matches(&worker->hello.hello, &ours, reason, sizeof reason)) {
+        fy_process_pool_break(pool, "%s cannot be used: %s", worker->name, reason);
+        return;
+    }
+    pool->failed_starts = 0;
+    worker->stage = FY_WORKER_READY;
+    worker->idle_since_us = fy_clock_now();
+    worker->is_initialized = !pool->has_initializer;
+    if (pool->has_initializer && fy_offer_initializer(worker))
+        fy_process_worker_condemn(worker);
+}
+
+static void read_bytes(fy_process_worker *worker, size_t count) {
+    fy_process_pool *pool = worker->pool;
+    fy_mutex_lock(&pool->lock);
+    if (fy_hello_read(&worker->hello, worker->bytes, count))
+        fy_process_worker_condemn(worker);
+    else if (worker->stage == FY_WORKER_STARTING && fy_hello_is_complete(&worker->hello))
+        greet(worker);
+    fy_mutex_unlock(&pool->lock);
+}
+
+/* Its process ends, or it has closed the channel and cannot go on. */
+static void read_ended(fy_process_worker *worker) {
+    fy_mutex_lock(&worker->pool->lock);
+    if (!worker->has_exited && worker->stage < FY_WORKER_LEAVING) {
+        worker->stage = FY_WORKER_LOST;
+        worker->kill_at_us = fy_time_after(fy_clock_now(), LOST_FOR_US);
+    }
+    fy_mutex_unlock(&worker->pool->lock);
+}
+
+static void read_delivered(fy_process_worker *worker) {
+    fy_backend *backend = worker->pool->backend;
+    if (worker->read.status == FERRY_ECANCELED)
+        return;
+    if (worker->read.status) {
+        read_ended(worker);
+        return;
+    }
+    read_bytes(worker, worker->read.count);
+    worker->read = fy_op_read(&worker->channel, worker->bytes, sizeof worker->bytes);
+    backend->class->submit(backend, &worker->read);
+    if (worker->has_exited)
+        backend->class->cancel(backend, &worker->read);
+}
+
+static void exit_delivered(fy_process_worker *worker) {
+    fy_backend *backend = worker->pool->backend;
+    fy_mutex_lock(&worker->pool->lock);
+    worker->has_exited = true;
+    fy_mutex_unlock(&worker->pool->lock);
+    if (worker->channel.in_flight[FY_IN])
+        backend->class->cancel(backend, &worker->read);
+}
+
+void fy_process_worker_delivered(fy_op *op) {
+    if (op->kind == FY_OP_READ)
+        read_delivered(FY_CONTAINER(op, fy_process_worker, read));
+    else
+        exit_delivered(FY_CONTAINER(op, fy_process_worker, exit));
+}
+
+/* ---- its end ---- */
+
+static void describe_death(const fy_process_worker *worker, char *buffer, size_t size) {
+    if (worker->is_unwanted)
+        snprintf(buffer, size, "its worker process broke the protocol and was killed");
+    else if (worker->exit.status)
+        snprintf(buffer, size, "its worker process has ended; how is not known");
+    else if (worker->exit.exit.signal)
+        snprintf(buffer, size, "its worker process was ended by signal %" PRId32, worker->exit.exit.signal);
+    else
+        snprintf(buffer, size, "its worker process ended with exit code %" PRId32, worker->exit.exit.code);
+}
+
+static bool may_retry(const fy_process_pool *pool, const fy_offer *what) {
+    return (fy_portable_at(what->function)->flags & FERRY_IDEMPOTENT) && what->retries < pool->max_retries &&
+           !pool->terminating && !pool->broken;
+}
+
+/* The job that it ran when it died. */
+static void end_running(fy_process_worker *worker, const fy_offer *what, fy_endings *endings) {
+    fy_process_pool *pool = worker->pool;
+    bool was_killed = worker->stage == FY_WORKER_KILLED;
+    bool was_cancelled = fy_job_load_state(what->job) & FY_JOB_CANCEL_REQUESTED;
+    char how[128];
+    describe_death(worker, how, sizeof how);
+    pool->done++;
+    pool->failed++;
+    worker->failed++;
+    if (was_killed && fy_job_is_late(what->job))
+        fy_endings_add_failure(endings, what->job, FERRY_ETIMEDOUT, worker->name,
+                               "its time was up while it ran, and its worker process was killed");
+    else if (was_killed && was_cancelled)
+        fy_endings_add_failure(endings, what->job, FERRY_ECANCELED, worker->name,
+                               "it was cancelled while it ran, and its worker process was killed");
+    else if (pool->terminating)
+        fy_endings_add_failure(endings, what->job, FERRY_EBROKEN, worker->name, "its pool was terminated");
+    else if (may_retry(pool, what)) {
+        pool->done--;
+        pool->failed--;
+        worker->failed--;
+        fy_process_pool_return(pool, what->job, what->retries + 1);
+    } else {
+        fy_endings_add_failure(endings, what->job, FERRY_EBROKEN, worker->name, "%s while it ran", how);
+    }
+}
+
+/* Newest first, so that they come back in their order. All are given back but the one that it was at. Under the
+ * lock. */
+static bool return_offers(fy_process_worker *worker, fy_endings *endings) {
+    bool was_running = false;
+    while (worker->filled != worker->reaped) {
+        uint64_t index = worker->filled - 1;
+        fy_offer what = worker->offers[index % FY_CELLS];
+        uint32_t state = atomic_load(&worker->arena->cells[index % FY_CELLS].state);
+        bool is_begun = state != FY_CELL_OFFERED && state != FY_CELL_RETRACTED;
+        worker->filled--;
+        if (!what.job)
+            continue;
+        if (is_begun) {
+            end_running(worker, &what, endings);
+            was_running = true;
+        } else {
+            fy_process_pool_return(worker->pool, what.job, what.retries);
+        }
+    }
+    return was_running;
+}
+
+/* What its death means for the pool. Under the lock. */
+static void judge(fy_process_worker *worker, bool was_running) {
+    fy_process_pool *pool = worker->pool;
+    char how[128];
+    describe_death(worker, how, sizeof how);
+    bool was_asked = worker->stage == FY_WORKER_LEAVING || worker->stage == FY_WORKER_KILLED;
+    if (!fy_hello_is_complete(&worker->hello) && !pool->terminating) {
+        if (++pool->failed_starts >= FAILED_STARTS_MAX || !pool->workers)
+            fy_process_pool_break(pool, "%s did not start: %s before it said hello (main must call ferry_worker_init "
+                                        "first)", worker->name, how);
+    } else if (!worker->is_initialized && !was_asked) {
+        fy_process_pool_break(pool, "the initializer failed in %s: %s", worker->name, how);
+    } else if (was_running && !was_asked && pool->on_worker_death == FERRY_WORKER_DEATH_BREAK) {
+        fy_process_pool_break(pool, "%s died: %s", worker->name, how);
+    }
+}
+
+static bool is_gone(const fy_process_worker *worker) {
+    return worker->has_exited && !worker->channel.in_flight[FY_IN];
+}
+
+static void free_worker(fy_process_worker *worker) {
+    fy_backend *backend = worker->pool->backend;
+    backend->class->detach(backend, &worker->process);
+    if (worker->has_channel)
+        backend->class->detach(backend, &worker->channel);
+    fy_child_fini(&worker->child);
+    for (int i = 0; i < FY_SEGMENTS; i++)
+        fy_shared_close(&worker->segments[i]);
+    fy_shared_close(&worker->memory);
+    fy_free(worker);
+}
+
+static void bury(fy_process_worker **link, fy_endings *endings) {
+    fy_process_worker *worker = *link;
+    fy_process_pool *pool = worker->pool;
+    while (fy_process_worker_collect(worker, endings))
+        fy_endings_carry_out(endings);
+    fy_mutex_lock(&pool->lock);
+    *link = worker->next;
+    pool->workers_alive--;
+    pool->workers_retired++;
+    judge(worker, return_offers(worker, endings));
+    fy_mutex_unlock(&pool->lock);
+    free_worker(worker);
+    fy_endings_carry_out(endings);
+}
+
+void fy_process_workers_bury(fy_process_pool *pool, fy_endings *endings) {
+    for (fy_process_worker **link = &pool->workers; *link;)
+        if (is_gone(*link))
+            bury(link, endings);
+        else
+            link = &(*link)->next;
+}
