@@ -34,6 +34,7 @@ enum { THREADS_OF_A_HOST = 512, THREADS_MAX = 1 << 20 };
 
 struct fy_host {
     fy_host *next;
+    apr_allocator_t *allocator; /* the pool's; APR's own pointer to it lies where no leak checker looks */
     apr_pool_t *pool;
     apr_thread_pool_t *threads;
     size_t started; /* ever */
@@ -50,7 +51,7 @@ static _Thread_local bool has_ended; /* this thread has run its exit hook: to jo
 
 /* A pool of its own with an allocator of its own. The threads' pools are its children: they come and go at any time,
  * and APR guards the list of children by the allocator's mutex, if it has one. */
-static ferry_status create_apr_pool(apr_pool_t **ret_pool) {
+static ferry_status create_apr_pool(apr_allocator_t **ret_allocator, apr_pool_t **ret_pool) {
     apr_allocator_t *allocator = NULL;
     ferry_status status = apr_allocator_create(&allocator);
     if (status)
@@ -69,21 +70,22 @@ static ferry_status create_apr_pool(apr_pool_t **ret_pool) {
         return status;
     }
     apr_allocator_mutex_set(allocator, mutex);
+    *ret_allocator = allocator;
     *ret_pool = pool;
     return 0;
 }
 
 /* The mutex lies in the pool, so it is not used to destroy it. */
-static void destroy_apr_pool(apr_pool_t *pool) {
-    apr_allocator_mutex_set(apr_pool_allocator_get(pool), NULL);
-    apr_pool_destroy(pool);
+static void destroy_apr_pool(fy_host *host) {
+    apr_allocator_mutex_set(host->allocator, NULL);
+    apr_pool_destroy(host->pool);
 }
 
 static ferry_status create_host(fy_host **ret_host) {
     fy_host *host = fy_calloc(sizeof *host);
     if (!host)
         return APR_ENOMEM;
-    ferry_status status = create_apr_pool(&host->pool);
+    ferry_status status = create_apr_pool(&host->allocator, &host->pool);
     if (status)
         goto fail_pool;
     status = apr_thread_pool_create(&host->threads, 0, THREADS_MAX, host->pool);
@@ -96,7 +98,7 @@ static ferry_status create_host(fy_host **ret_host) {
     return 0;
 
 fail_threads:
-    destroy_apr_pool(host->pool);
+    destroy_apr_pool(host);
 fail_pool:
     fy_free(host);
     return status;
@@ -107,7 +109,7 @@ static void destroy_hosts(fy_host *host) {
     while (host) {
         fy_host *next = host->next;
         apr_thread_pool_destroy(host->threads);
-        destroy_apr_pool(host->pool);
+        destroy_apr_pool(host);
         fy_free(host);
         host = next;
     }

@@ -8,3 +8,7 @@ const char *fy_environment(const char *name, char buffer[FY_ENVIRONMENT_SIZE]) {
     (void)buffer;
     return getenv(name);
 }
+
+void fy_environment_unset(const char *name) {
+    unsetenv(name);
+}

@@ -108,7 +108,7 @@ static int64_t due_us(const fy_process_worker *worker) {
 }
 
 static int64_t earliest_due_us(const fy_process_pool *pool) {
-    int64_t earliest = FERRY_FOREVER;
+    int64_t earliest = pool->start_again_us ? pool->start_again_us : FERRY_FOREVER;
     for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next)
         if (!worker->has_exited && due_us(worker) < earliest)
             earliest = due_us(worker);
@@ -116,8 +116,11 @@ static int64_t earliest_due_us(const fy_process_pool *pool) {
 }
 
 /* More jobs wait than there are workers on their way. */
-static bool wants_worker(const fy_process_pool *pool) {
+static bool wants_worker(fy_process_pool *pool) {
     size_t coming = 0;
+    if (pool->start_again_us && pool->start_again_us > fy_clock_now())
+        return false;
+    pool->start_again_us = 0;
     for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next)
         coming += worker->stage <= FY_WORKER_READY && !worker->jobs;
     return !pool->broken && !pool->terminating && pool->workers_alive < pool->max_workers && has_work(pool) &&

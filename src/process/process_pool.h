@@ -175,7 +175,9 @@ struct fy_process_pool {
     size_t workers_alive;
     uint64_t workers_started;
     uint64_t workers_retired;
+    bool was_greeted;           /* by some worker, ever */
     unsigned failed_starts;     /* in a row */
+    int64_t start_again_us;     /* not before then */
     uint64_t done;
     uint64_t failed;
     uint64_t cancelled;

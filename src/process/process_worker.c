@@ -11,7 +11,9 @@
 #include "process/process_pool.h"
 #include "process/worker_main.h"
 
-enum { FAILED_STARTS_MAX = 3, LOST_FOR_US = 2000000 };
+/* So many starts may fail in a row: while no worker has ever said hello, and afterwards, when it is more likely that the
+ * system is short of something, or that somebody kills them. Each time the next one is put off a little longer. */
+enum { FAILED_FIRST_STARTS_MAX = 3, FAILED_STARTS_MAX = 20, START_AGAIN_AFTER_US = 10000, LOST_FOR_US = 2000000 };
 
 /* ---- breaking ---- */
 
@@ -45,11 +47,20 @@ void fy_process_worker_condemn(fy_process_worker *worker) {
 
 /* ---- starting ---- */
 
-static void start_failed(fy_process_pool *pool, const char *what, ferry_status status) {
+/* Whether the pool must give up: none is there, and none can be had. Under the lock. */
+static bool has_failed_to_start(fy_process_pool *pool) {
+    unsigned limit = pool->was_greeted ? FAILED_STARTS_MAX : FAILED_FIRST_STARTS_MAX;
+    pool->failed_starts++;
+    pool->start_again_us = fy_clock_now() + (int64_t)pool->failed_starts * START_AGAIN_AFTER_US;
+    return pool->failed_starts >= limit && !pool->workers;
+}
+
+static void start_failed(fy_process_pool *pool, ferry_status status) {
     char words[256];
     fy_mutex_lock(&pool->lock);
-    if (++pool->failed_starts >= FAILED_STARTS_MAX || !pool->workers)
-        fy_process_pool_break(pool, "%s: %s", what, ferry_strerror(status, words, sizeof words));
+    if (has_failed_to_start(pool))
+        fy_process_pool_break(pool, "a worker process could not be started: %s",
+                              ferry_strerror(status, words, sizeof words));
     fy_mutex_unlock(&pool->lock);
 }
 
@@ -104,7 +115,7 @@ static void enter(fy_process_worker *worker) {
 void fy_process_worker_start(fy_process_pool *pool) {
     fy_process_worker *worker = fy_calloc(sizeof *worker);
     if (!worker) {
-        start_failed(pool, "a worker process could not be started", APR_ENOMEM);
+        start_failed(pool, APR_ENOMEM);
         return;
     }
     worker->pool = pool;
@@ -125,7 +136,7 @@ void fy_process_worker_start(fy_process_pool *pool) {
     }
     fy_shared_close(&worker->memory);
     fy_free(worker);
-    start_failed(pool, "a worker process could not be started", status);
+    start_failed(pool, status);
 }
 
 /* ---- what it says ---- */
@@ -140,6 +151,8 @@ static void greet(fy_process_worker *worker) {
         return;
     }
     pool->failed_starts = 0;
+    pool->start_again_us = 0;
+    pool->was_greeted = true;
     worker->stage = FY_WORKER_READY;
     worker->idle_since_us = fy_clock_now();
     worker->is_initialized = !pool->has_initializer;
@@ -273,7 +286,7 @@ static void judge(fy_process_worker *worker, bool was_running) {
     describe_death(worker, how, sizeof how);
     bool was_asked = worker->stage == FY_WORKER_LEAVING || worker->stage == FY_WORKER_KILLED;
     if (!fy_hello_is_complete(&worker->hello) && !pool->terminating) {
-        if (++pool->failed_starts >= FAILED_STARTS_MAX || !pool->workers)
+        if (has_failed_to_start(pool))
             fy_process_pool_break(pool, "%s did not start: %s before it said hello (main must call ferry_worker_init "
                                         "first)", worker->name, how);
     } else if (!worker->is_initialized && !was_asked) {

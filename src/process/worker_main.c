@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker process from the top of main to its end: it serves the cells one after the other, as wire.h tells. It trusts
  * its parent, and ends at once, whatever it is doing, when the parent is gone: a thread of its own waits for that. */
-#include <apr_env.h>
 #include <apr_errno.h>
-#include <apr_general.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,22 +245,13 @@ static bool open_arena(job_server *self) {
     return true;
 }
 
-/* Programs that a job starts are no workers. */
-static void leave_no_trace(void) {
-    apr_pool_t *pool = NULL;
-    if (apr_initialize() || apr_pool_create(&pool, NULL))
-        return;
-    apr_env_delete(FY_WORKER_VARIABLE, pool);
-    apr_pool_destroy(pool);
-}
-
 _Noreturn static void be_worker(void) {
     job_server *self = &server;
     is_worker = true;
     self->watch = (fy_drain){.run = watch_parent, .gone = forget_watch};
     if (fy_lots_open() || !open_arena(self) || fy_host_start(&self->watch))
         fy_process_end(EXIT_NO_START);
-    leave_no_trace();
+    fy_environment_unset(FY_WORKER_VARIABLE); /* programs that a job starts are no workers */
     self->ticks_per_us = fy_clock_ticks_per_us();
     fy_spin_init(&self->spin);
     fy_frame_set_worker(self->arena->name);

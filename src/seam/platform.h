@@ -126,6 +126,9 @@ enum { FY_ENVIRONMENT_SIZE = 1024 };
  * Thread: any, while nobody changes the environment. */
 const char *fy_environment(const char *name, char buffer[FY_ENVIRONMENT_SIZE]);
 
+/* Takes it out, if it is there. Thread: any, while nobody else looks at the environment. */
+void fy_environment_unset(const char *name);
+
 /* ---- processors ---- */
 
 /* How many processors this process may run on, by the calling thread's affinity mask. At least 1. */

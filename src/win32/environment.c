@@ -6,3 +6,7 @@ const char *fy_environment(const char *name, char buffer[FY_ENVIRONMENT_SIZE]) {
     DWORD length = GetEnvironmentVariableA(name, buffer, FY_ENVIRONMENT_SIZE);
     return length && length < FY_ENVIRONMENT_SIZE ? buffer : NULL;
 }
+
+void fy_environment_unset(const char *name) {
+    SetEnvironmentVariableA(name, NULL);
+}

@@ -27,6 +27,14 @@ bool fy_system_begin_interrupts(void);
 /* As if Ctrl-C were pressed where the program with this id runs; this process is not interrupted. */
 bool fy_system_interrupt(long long process_id);
 
+/* Ends a process by force. */
+bool fy_system_kill(long long process_id);
+
+/* How many handles (descriptors) are open, and how many memories without a name are mapped; 0 where the system does not
+ * tell. */
+unsigned fy_system_handle_count(void);
+unsigned fy_system_shared_memory_count(void);
+
 /* The calling thread's name as the system knows it. */
 void fy_system_thread_name(char *ret_name, size_t size);
 

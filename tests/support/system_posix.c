@@ -5,9 +5,11 @@
 #endif
 #include "support/system.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 void fy_system_prepare(void) {
 }
@@ -40,4 +42,31 @@ bool fy_system_begin_interrupts(void) {
 
 bool fy_system_interrupt(long long process_id) {
     return kill((pid_t)process_id, SIGINT) == 0;
+}
+
+bool fy_system_kill(long long process_id) {
+    return kill((pid_t)process_id, SIGKILL) == 0;
+}
+
+unsigned fy_system_handle_count(void) {
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+    if (!folder)
+        return 0;
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count - 3; /* itself, and the two dots */
+}
+
+unsigned fy_system_shared_memory_count(void) {
+    char line[512];
+    unsigned count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    if (!maps)
+        return 0;
+    while (fgets(line, sizeof line, maps))
+        count += strstr(line, "memfd:") != NULL;
+    fclose(maps);
+    return count;
 }

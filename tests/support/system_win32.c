@@ -102,3 +102,20 @@ bool fy_system_interrupt(long long process_id) {
     (void)process_id;
     return GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0);
 }
+
+bool fy_system_kill(long long process_id) {
+    HANDLE process = OpenProcess(PROCESS_TERMINATE, FALSE, (DWORD)process_id);
+    bool is_ended = process && TerminateProcess(process, ABORTED);
+    if (process)
+        CloseHandle(process);
+    return is_ended;
+}
+
+unsigned fy_system_handle_count(void) {
+    DWORD count = 0;
+    return GetProcessHandleCount(GetCurrentProcess(), &count) ? count : 0;
+}
+
+unsigned fy_system_shared_memory_count(void) {
+    return 0;
+}
