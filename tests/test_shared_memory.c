@@ -8,12 +8,12 @@
 
 #include "support/harness.h"
 
-enum { SIZE = 100 * 1000 };
+enum { SHARED_SIZE = 100 * 1000 };
 
 static void is_zero_and_at_least_as_large_as_asked_for(void) {
     fy_shared shared;
-    CHECK_STATUS(fy_shared_create(SIZE, &shared), 0);
-    CHECK(shared.size >= SIZE);
+    CHECK_STATUS(fy_shared_create(SHARED_SIZE, &shared), 0);
+    CHECK(shared.size >= SHARED_SIZE);
     CHECK_INT(shared.size % 4096, 0);
     for (size_t i = 0; i < shared.size; i++)
         CHECK(((char *)shared.address)[i] == 0);
@@ -45,7 +45,7 @@ static fy_handle give_away(fy_shared *shared) {
 
 static void what_is_written_is_seen_where_it_is_mapped_again(void) {
     fy_shared made, mapped;
-    CHECK_STATUS(fy_shared_create(SIZE, &made), 0);
+    CHECK_STATUS(fy_shared_create(SHARED_SIZE, &made), 0);
     strcpy(made.address, "one");
     CHECK_STATUS(fy_shared_map(give_away(&made), made.size, &mapped), 0);
     CHECK_INT(mapped.size, made.size);
@@ -62,12 +62,12 @@ static void what_is_written_is_seen_where_it_is_mapped_again(void) {
 static void memory_that_is_too_small_is_refused(void) {
     fy_shared made, mapped = {.size = 1};
     for (size_t factor = 2; factor < 1000; factor *= 8) {
-        CHECK_STATUS(fy_shared_create(SIZE, &made), 0);
+        CHECK_STATUS(fy_shared_create(SHARED_SIZE, &made), 0);
         size_t size = made.size * factor;
         CHECK_STATUS(fy_shared_map(give_away(&made), size, &mapped), APR_EINVAL);
         fy_shared_close(&made);
     }
-    CHECK_STATUS(fy_shared_create(SIZE, &made), 0);
+    CHECK_STATUS(fy_shared_create(SHARED_SIZE, &made), 0);
     CHECK_STATUS(fy_shared_map(give_away(&made), 0, &mapped), APR_EINVAL);
     fy_shared_close(&made);
     CHECK_INT(mapped.size, 1);
@@ -75,7 +75,7 @@ static void memory_that_is_too_small_is_refused(void) {
 
 static void closing_twice_does_nothing(void) {
     fy_shared shared;
-    CHECK_STATUS(fy_shared_create(SIZE, &shared), 0);
+    CHECK_STATUS(fy_shared_create(SHARED_SIZE, &shared), 0);
     fy_shared_close(&shared);
     CHECK(!shared.address);
     CHECK_INT(shared.size, 0);
@@ -86,7 +86,7 @@ static void closing_twice_does_nothing(void) {
 static void nothing_is_left_of_what_was_closed(void) {
     fy_shared made, mapped;
     for (int i = 0; i < 3000; i++) {
-        CHECK_STATUS(fy_shared_create(SIZE, &made), 0);
+        CHECK_STATUS(fy_shared_create(SHARED_SIZE, &made), 0);
         if (i % 2) {
             CHECK_STATUS(fy_shared_map(give_away(&made), made.size, &mapped), 0);
             fy_shared_close(&mapped);

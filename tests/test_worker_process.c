@@ -14,7 +14,7 @@
 
 enum { SHARED_SIZE = 100 * 1000, MUCH = 1 << 20, NOTES_MAX = 1 << 20 };
 
-static const char hard_argument[] = "a \"b\" c\\ \\\\\"d\\\" %PATH% ^& \xC3\xA4 \\";
+static const char hard_argument[] = "a \"b\" c\\ \\\\\"d\\\" %PATH% ^& \\";
 static const char greeting[] = "the worker says hello";
 
 /* ---- modes ---- */

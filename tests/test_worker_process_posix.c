@@ -24,7 +24,7 @@
 #include "support/threads.h"
 #include "support/worker.h"
 
-enum { SIZE = 4096 };
+enum { SHARED_SIZE = 4096 };
 
 static int until_it_is_left(const fy_parent *parent) {
     char text[FY_NOTE_SIZE + 1];
@@ -130,7 +130,7 @@ static void channels_are_not_inherited(void) {
     worker self;
     worker_start(&self, "until_it_is_left");
     CHECK_INT(fcntl(self.child.channel, F_GETFD), FD_CLOEXEC);
-    CHECK_STATUS(fy_shared_create(SIZE, &shared), 0);
+    CHECK_STATUS(fy_shared_create(SHARED_SIZE, &shared), 0);
     CHECK_INT(fcntl(shared.handle, F_GETFD), FD_CLOEXEC);
     fy_shared_close(&shared);
     worker_finish(&self);
@@ -221,7 +221,7 @@ static void descriptors_that_nobody_expects_are_closed(void) {
 
 static void memory_cannot_be_made_smaller(void) {
     fy_shared shared;
-    CHECK_STATUS(fy_shared_create(SIZE, &shared), 0);
+    CHECK_STATUS(fy_shared_create(SHARED_SIZE, &shared), 0);
     CHECK_INT(ftruncate(shared.handle, 0), -1);
     CHECK_INT(errno, EPERM);
     fy_shared_close(&shared);
@@ -298,7 +298,7 @@ static int looks_out(const fy_parent *parent) {
     fy_shared shared;
     helper_thread receiver, waiter;
     CHECK_STATUS(worker_hear(parent, text, &handle), 0);
-    CHECK_STATUS(fy_shared_map(handle, SIZE, &shared), 0);
+    CHECK_STATUS(fy_shared_map(handle, SHARED_SIZE, &shared), 0);
     lookout self = {.parent = parent, .words = shared.address};
     thread_start(&waiter, wait_gone, &self);
     CHECK_STATUS(worker_hear(parent, text, &handle), 0);
@@ -324,7 +324,7 @@ static int has_a_worker(const fy_parent *parent) {
 static void death_of_the_parent_is_seen(void) {
     fy_shared shared;
     worker middle;
-    CHECK_STATUS(fy_shared_create(SIZE, &shared), 0);
+    CHECK_STATUS(fy_shared_create(SHARED_SIZE, &shared), 0);
     atomic_int *words = shared.address;
     worker_start(&middle, "has_a_worker");
     worker_tell(&middle, "the memory", &shared);

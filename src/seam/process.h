@@ -29,7 +29,7 @@ ferry_status fy_program_identity(const char *path, uint64_t *ret_identity);
 typedef struct fy_shared {
     void *address;
     size_t size;      /* a multiple of the page */
-    fy_handle handle; /* for passing it on; the creator's */
+    fy_handle handle; /* for passing it on; -1: there is none, which is so of memory that was passed on */
 } fy_shared;
 
 /* Makes memory of at least that size, all zero, mapped for reading and writing; no process it is passed to can make it
@@ -64,9 +64,10 @@ ferry_status fy_child_start(const char *program, const char *const *argv, const 
 
 enum { FY_NOTE_SIZE = 32 };
 
-/* Sends one note, with the memory's handle if there is one, and never waits: a child that does not read for so long
- * that its channel is full has lost the note. On Windows the handle is the child's own when it arrives.
- * Returns: 0, or an OS code. Thread: any, one at a time for a child. */
+/* Sends one note, with the memory's handle if there is one (only that is looked at), and never waits: a child that does
+ * not read for so long that its channel is full has lost the note, and where only part of it has gone the child sees
+ * the end of its parent's notes next. On Windows the handle is the child's own when it arrives.
+ * Returns: 0, APR_EAGAIN (there is no room), or an OS code. Thread: any, one at a time for a child. */
 ferry_status fy_child_send(const fy_child *child, const void *note, const fy_shared *shared_or_null);
 
 /* Ends it: by force; or gently (SIGTERM), where the system knows of such a thing, else by force. One that has ended
@@ -90,19 +91,20 @@ typedef struct fy_parent {
 } fy_parent;
 
 /* Takes the channel out of stdin, which reads as empty from here on; it is not inherited by this process's children.
- * Returns: 0, or an OS code: stdin is no channel. Thread: main, before there are others. */
+ * Once per process. Returns: 0, or an OS code: stdin is no channel. Thread: main, before there are others. */
 ferry_status fy_parent_open(fy_parent *ret_parent);
 
 /* Blocks for the next note; *ret_handle is what came with it, the caller's, or as it was.
- * Returns: 0; APR_EOF: the parent is gone; or an OS code. Thread: one at a time. */
+ * Returns: 0; APR_EOF: the parent is gone; or an OS code. Thread: one at a time, also while another one sends. */
 ferry_status fy_parent_receive(const fy_parent *parent, void *note, fy_handle *ret_handle);
 
 /* Sends bytes; may wait for the parent to read.
  * Returns: 0; APR_EOF: the parent is gone; or an OS code. Thread: one at a time. */
 ferry_status fy_parent_send(const fy_parent *parent, const void *bytes, size_t size);
 
-/* Blocks until the parent is gone, or has closed the channel; takes nothing from the channel.
- * Thread: any, also while another one receives. */
+/* Blocks until the parent is gone; on POSIX, or has closed the channel, which elsewhere only shows when something is
+ * received or sent. Takes nothing from the channel.
+ * Thread: any, also while others receive and send. */
 void fy_parent_wait_gone(const fy_parent *parent);
 
 /* Ends this process at once, with nothing of what exit() does. */

@@ -61,7 +61,7 @@ static ferry_status attach_socket(fy_iocp *self, fy_file *file, const WSAPROTOCO
 
 /* ---- pipes ---- */
 
-static bool is_synchronous(HANDLE handle) {
+bool fy_handle_is_synchronous(HANDLE handle) {
     IO_STATUS_BLOCK block;
     ULONG mode = 0;
     NTSTATUS status =
@@ -80,13 +80,13 @@ static ferry_status attach_pipe(fy_iocp *self, fy_file *file) {
     DWORD type = GetFileType(handle), error = GetLastError();
     if (type == FILE_TYPE_UNKNOWN && error != NO_ERROR)
         return fy_status_of(error);
-    if (type != FILE_TYPE_PIPE || is_synchronous(handle))
+    if (type != FILE_TYPE_PIPE || fy_handle_is_synchronous(handle))
         return EPERM;
     if (!CreateIoCompletionPort(handle, self->port, 0, 0)) {
         error = GetLastError();
         return error == ERROR_INVALID_PARAMETER ? EEXIST : fy_status_of(error);
     }
-    file->native.tells_room = fy_pipe_tells_room(handle);
+    file->native.tells_room = fy_pipe_room(handle) > 0; /* it is most likely empty now */
     file->native.skips_packets = has_no_messages(handle) && skip_packets(handle);
     return 0;
 }

@@ -40,6 +40,9 @@ void fy_iocp_post(HANDLE port, OVERLAPPED *overlapped);
 ferry_status fy_iocp_attach(fy_backend *backend, fy_file *file);
 void fy_iocp_detach(fy_backend *backend, fy_file *file);
 
+/* Whether each call on the handle blocks, and all others on it meanwhile. */
+bool fy_handle_is_synchronous(HANDLE handle);
+
 /* The next three return true when the outcome stands. The first starts the op, the second is told that its packet has
  * come, the third asks the kernel to give it up. */
 bool fy_iocp_begin(fy_iocp *self, fy_op *op);
@@ -84,8 +87,8 @@ bool fy_child_give_up(fy_op *op);
 
 /* ---- pipe.c ---- */
 
-/* Whether the system says how much room there is in this pipe. */
-bool fy_pipe_tells_room(HANDLE pipe);
+/* How many bytes can be written to this pipe at once; 0 also where the system does not tell. */
+DWORD fy_pipe_room(HANDLE pipe);
 
 bool fy_pipe_read(fy_iocp *self, fy_op *op);
 bool fy_pipe_write(fy_iocp *self, fy_op *op);

@@ -23,16 +23,15 @@ static pipe_information inform(HANDLE pipe) {
     return status >= 0 ? information : (pipe_information){0};
 }
 
-/* A pipe is most likely empty when it is attached. */
-bool fy_pipe_tells_room(HANDLE pipe) {
-    return inform(pipe).write_available > 0;
+DWORD fy_pipe_room(HANDLE pipe) {
+    return inform(pipe).write_available;
 }
 
 static DWORD offered(const fy_op *op) {
     DWORD size = op->size < UNTOLD_MAX ? (DWORD)op->size : UNTOLD_MAX;
     if (!op->file->native.tells_room)
         return size;
-    DWORD room = inform((HANDLE)op->file->handle).write_available;
+    DWORD room = fy_pipe_room((HANDLE)op->file->handle);
     if (!room)
         return 1;
     return op->size < room ? (DWORD)op->size : room;

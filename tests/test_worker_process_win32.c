@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Worker processes on Windows: which handles are inherited, and that nobody outlives a parent that was ended. */
+#include "support/worker.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_errno.h>
+
+#include "support/gate.h"
+
+enum { SHARED_SIZE = 4096, WITHIN_MS = 60 * 1000 };
+
+static int until_it_is_left(const fy_parent *parent) {
+    char text[FY_NOTE_SIZE + 1];
+    fy_handle handle = -1;
+    ferry_status status;
+    while (!(status = worker_hear(parent, text, &handle)))
+        continue;
+    return status == APR_EOF ? 0 : 1;
+}
+
+/* ---- handles ---- */
+
+/* A note says what number an event of the parent's has. Here another thing may have it, but no event that is set. */
+static int looks_for_a_handle(const fy_parent *parent) {
+    char text[FY_NOTE_SIZE + 1];
+    fy_handle handle = -1;
+    CHECK_STATUS(worker_hear(parent, text, &handle), 0);
+    HANDLE event = (HANDLE)(intptr_t)strtoll(text, NULL, 10);
+    worker_say(parent, ResetEvent(event) ? 'h' : 'n');
+    return until_it_is_left(parent);
+}
+
+static void no_other_handle_is_inherited(void) {
+    SECURITY_ATTRIBUTES inherited = {.nLength = sizeof inherited, .bInheritHandle = TRUE};
+    char text[FY_NOTE_SIZE];
+    HANDLE careless = CreateEventW(&inherited, TRUE, TRUE, NULL);
+    worker self;
+    CHECK(careless != NULL);
+    worker_start(&self, "looks_for_a_handle");
+    snprintf(text, sizeof text, "%lld", (long long)(intptr_t)careless);
+    worker_tell(&self, text, NULL);
+    worker_expect(&self, 'n');
+    CloseHandle(careless);
+    worker_finish(&self);
+}
+
+/* ---- the parent's end ---- */
+
+/* Sends its id, by memory that it was given, and waits. */
+static int waits_for_its_parents_end(const fy_parent *parent) {
+    char text[FY_NOTE_SIZE + 1];
+    fy_handle handle = -1;
+    fy_shared shared;
+    CHECK_STATUS(worker_hear(parent, text, &handle), 0);
+    CHECK_STATUS(fy_shared_map(handle, SHARED_SIZE, &shared), 0);
+    atomic_store((atomic_ulong *)shared.address, GetCurrentProcessId());
+    fy_parent_wait_gone(parent);
+    return 0;
+}
+
+/* Passes the memory on to a worker of its own, and waits to be ended. */
+static int has_a_worker(const fy_parent *parent) {
+    char text[FY_NOTE_SIZE + 1];
+    fy_shared shared = {0};
+    worker inner;
+    CHECK_STATUS(worker_hear(parent, text, &shared.handle), 0);
+    worker_start(&inner, "waits_for_its_parents_end");
+    worker_tell(&inner, "the memory", &shared);
+    return until_it_is_left(parent);
+}
+
+static void nobody_outlives_a_parent_that_was_ended(void) {
+    fy_shared shared;
+    worker middle;
+    CHECK_STATUS(fy_shared_create(SHARED_SIZE, &shared), 0);
+    atomic_ulong *id = shared.address;
+    worker_start(&middle, "has_a_worker");
+    worker_tell(&middle, "the memory", &shared);
+    FY_AWAIT(atomic_load(id));
+    HANDLE inner = OpenProcess(SYNCHRONIZE, FALSE, atomic_load(id));
+    CHECK(inner != NULL);
+    CHECK_INT(WaitForSingleObject(inner, 0), WAIT_TIMEOUT);
+    fy_child_kill(&middle.child, true);
+    CHECK_INT(worker_await_end(&middle).code, FY_KILLED_CODE);
+    CHECK_INT(WaitForSingleObject(inner, WITHIN_MS), WAIT_OBJECT_0);
+    CloseHandle(inner);
+    fy_shared_close(&shared);
+}
+
+static void stdin_that_is_no_channel_is_refused(void) {
+    fy_parent parent = {.channel = -5};
+    HANDLE kept = GetStdHandle(STD_INPUT_HANDLE), reading, writing;
+    CHECK(CreatePipe(&reading, &writing, NULL, 0));
+    CHECK(SetStdHandle(STD_INPUT_HANDLE, reading));
+    ferry_status status = fy_parent_open(&parent);
+    CHECK(SetStdHandle(STD_INPUT_HANDLE, kept));
+    CloseHandle(reading);
+    CloseHandle(writing);
+    CHECK(status != 0);
+    CHECK_INT(parent.channel, -5);
+}
+
+static const fy_test tests[] = {
+    FY_TEST(no_other_handle_is_inherited),
+    FY_TEST(nobody_outlives_a_parent_that_was_ended),
+    FY_TEST(stdin_that_is_no_channel_is_refused),
+};
+
+static const worker_mode modes[] = {
+    WORKER_MODE(until_it_is_left),
+    WORKER_MODE(looks_for_a_handle),
+    WORKER_MODE(waits_for_its_parents_end),
+    WORKER_MODE(has_a_worker),
+};
+
+WORKER_TEST_MAIN("worker_process_win32", tests, modes)
