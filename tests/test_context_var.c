@@ -151,6 +151,7 @@ static ferry_status see_a_in_a_job(void *arg, ferry_call *call) {
     SEES("a");
     SET("b");
     SEES("b");
+    CHECK_INT(ferry_call_arg_size(call), 0);
     return ferry_return_integer(call, 1);
 }
 

@@ -359,6 +359,7 @@ static ferry_status add_up(void *arg, ferry_call *call) {
     point *self = arg;
     CHECK_INT((uintptr_t)self % _Alignof(fy_max_align), 0);
     CHECK_INT(self->padding[199], 'p');
+    CHECK_INT(ferry_call_arg_size(call), sizeof *self);
     return ferry_return_integer(call, self->x + self->y);
 }
 
@@ -397,6 +398,30 @@ static void copies_of_any_size_are_aligned(void) {
         CHECK_INT((uintptr_t)freed_copy % _Alignof(fy_max_align), 0);
     }
     fy_manual_close(&manual);
+}
+
+static ferry_status answer_arg_size(void *arg, ferry_call *call) {
+    (void)arg;
+    return ferry_return_integer(call, (int64_t)ferry_call_arg_size(call));
+}
+
+static void check_pointer_has_no_size(ferry_free *arg_free) {
+    fy_manual manual;
+    ferry_job *job;
+    char block[100];
+    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = answer_arg_size, .arg = block, .arg_free = arg_free};
+    fy_manual_open(&manual);
+    CHECK_STATUS(ferry_executor_submit_with(manual.executor, &options, &job), 0);
+    CHECK_INT(fy_manual_run_all(&manual, NULL), 1);
+    CHECK_STATUS(ferry_job_status(job), 0);
+    CHECK_INT(ferry_job_integer(job), 0);
+    ferry_job_unref(job);
+    fy_manual_close(&manual);
+}
+
+static void argument_that_is_a_pointer_has_no_size(void) {
+    check_pointer_has_no_size(NULL);
+    check_pointer_has_no_size(note_copy);
 }
 
 /* The argument ends with the job's run, also while somebody still holds the job. */
@@ -462,6 +487,7 @@ static const fy_test tests[] = {
     FY_TEST(worker_is_named_to_the_function),
     FY_TEST(copied_argument_is_independent_of_the_original),
     FY_TEST(copies_of_any_size_are_aligned),
+    FY_TEST(argument_that_is_a_pointer_has_no_size),
     FY_TEST(argument_is_freed_once_where_the_job_ended),
     FY_TEST(argument_of_a_dropped_job_is_freed_once),
 };

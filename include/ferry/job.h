@@ -49,6 +49,10 @@ FERRY_API bool ferry_call_is_cancelled(const ferry_call *call);
  * Thread:  the function's. */
 FERRY_API ferry_status ferry_call_sleep(ferry_call *call, int64_t duration_us);
 
+/* How many bytes were copied for the argument (`arg_size` of the options); 0: it is a pointer.
+ * Thread: the function's. */
+FERRY_API size_t ferry_call_arg_size(const ferry_call *call);
+
 /* The name of the worker that runs it, e.g. "resize_0"; "" where the executor has no names. Thread: the function's. */
 FERRY_API const char *ferry_call_worker(const ferry_call *call);
 

@@ -194,6 +194,11 @@ ferry_status ferry_call_sleep(ferry_call *call, int64_t duration_us) {
     return cancelled || ferry_call_is_cancelled(call) ? FERRY_ECANCELED : 0;
 }
 
+size_t ferry_call_arg_size(const ferry_call *call) {
+    const ferry_job *job = job_of(call);
+    return job->extra ? job->extra->arg_size : 0;
+}
+
 const char *ferry_call_worker(const ferry_call *call) {
     (void)call;
     const char *worker = fy_frame_worker();

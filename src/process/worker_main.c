@@ -193,8 +193,10 @@ static void answer(job_server *self, fy_cell *cell, const fy_outcome *outcome) {
 static void run(job_server *self, fy_cell *cell) {
     const ferry_portable *portable = fy_portable_at(cell->head.function);
     fy_plain_job plain = {.outcome = {.kind = FY_VALUE_NONE}};
+    fy_job_extra extra = {.arg_size = (size_t)cell->head.size};
     void *argument = cell->head.size ? place_of(self, &cell->head, cell) : NULL;
     fy_job_init(&plain.job, portable->name, NULL, portable->function, argument, FY_JOB_RUNNING);
+    plain.job.extra = &extra;
     uint64_t began = fy_clock_ticks();
     ferry_status status = fy_job_call_function(&plain.job);
     cell->head.run_ns = (fy_clock_ticks() - began) * 1000 / self->ticks_per_us;

@@ -122,6 +122,7 @@ static ferry_status set(fy_values **place, ferry_context_var *var, void *pointer
 
 ferry_status fy_values_job(void *arg, ferry_call *call) {
     fy_values_call *self = arg;
+    fy_frame_current()->job->extra->arg_size = 0; /* what was copied is the wrapper; the function's own is a pointer */
     return self->function(self->arg, call);
 }
 
