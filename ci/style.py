@@ -33,7 +33,8 @@ PORTS = ["posix", "win32"]
 # The floor that implements each public header.
 PUBLIC_HEADERS = {
     "base": "base", "address": "base", "loop": "loop", "future": "future", "job": "executor", "executor": "executor",
-    "process": "process", "task": "task", "context": "task", "run": "task", "sync": "task", "io": "io", "sim": "sim",
+    "pack": "process", "process": "process", "task": "task", "context": "task", "run": "task", "sync": "task",
+    "io": "io", "sim": "sim",
 }
 PUBLIC_SYSTEM_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
 STANDARD_HEADERS = {

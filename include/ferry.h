@@ -11,6 +11,7 @@
 #include "ferry/job.h"
 #include "ferry/context.h"
 #include "ferry/executor.h"
+#include "ferry/pack.h"
 #include "ferry/process.h"
 #include "ferry/task.h"
 #include "ferry/sync.h"

@@ -63,11 +63,11 @@ enum {
     FERRY_EWRONGLOOP = 121009,     /* a future of another loop */
     FERRY_EDEADLK = 121010,        /* waiting here could never end */
     FERRY_EFORKED = 121011,        /* the object belongs to the parent process */
-    FERRY_EWRONGTYPE = 121012,     /* the result is of another kind than the one asked for */
+    FERRY_EWRONGTYPE = 121012,     /* the result, or the item of a pack, is of another kind than the one asked for */
     FERRY_EEXHAUSTED = 121013,     /* the iteration has ended */
     FERRY_ENOTHREAD = 121014,      /* the system refused a thread, and no worker exists to take the job */
     FERRY_ENOTSUP = 121015,        /* not on this platform, or not by this kind of executor */
-    FERRY_ETRUNCATED = 121016,     /* a datagram was longer than the buffer, and is gone */
+    FERRY_ETRUNCATED = 121016,     /* a datagram was longer than the buffer, and is gone; a pack ends too early */
     FERRY_ENOTASK = 121017,        /* only a task can wait here, and none is calling */
     FERRY_EAWAITED_CANCELED = 121018, /* what was waited for was cancelled; the wait was not */
     FERRY_EEMPTY = 121019,         /* the queue has no item */
