@@ -31,15 +31,20 @@ cxx_of() {
     esac
 }
 
-# sanitizing_compiler SANITIZERS: the first C compiler whose programs both link and run with them.
+# sanitizing_compiler SANITIZERS: the first C compiler whose programs both link and run with them. A fuzzer brings the
+# main.
 sanitizing_compiler() {
     probe=$(mktemp -d)
-    echo 'int main(void) { return 0; }' >"$probe/probe.c"
+    case $1 in
+    *fuzzer*) entry='LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return !data && size; }' ;;
+    *) entry='main(void) { return 0; }' ;;
+    esac
+    echo "int $entry" >"$probe/probe.c"
     found=
     for compiler in gcc clang cc; do
         if [ -z "$found" ] && have "$compiler" && have "$(cxx_of "$compiler")" &&
             "$compiler" "-fsanitize=$1" "$probe/probe.c" -o "$probe/probe" 2>/dev/null &&
-            "$probe/probe" 2>/dev/null; then
+            "$probe/probe" -runs=0 2>/dev/null; then
             found=$compiler
         fi
     done

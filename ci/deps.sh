@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, with apt, dnf, pacman, apk, brew or FreeBSD's pkg: deps.sh [GROUP...], where the groups are
-# build, test, clang, asan, tsan, style, patch (these seven without arguments), macos, windows and bench. Where there is
-# none of these installers, or no right to use it, it says what is missing and fails.
+# build, test, clang, asan, tsan, fuzz, style, patch (these eight without arguments), macos, windows and bench. Where
+# there is none of these installers, or no right to use it, it says what is missing and fails.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
@@ -22,6 +22,7 @@ clang | command clang++     | clang           | clang              | clang      
 asan  | sanitizer address   | gcc             | libasan            | gcc        | compiler-rt  | -          | -
 asan  | sanitizer undefined | gcc             | libubsan           | gcc        | compiler-rt  | -          | -
 tsan  | sanitizer thread    | gcc             | libtsan            | gcc        | compiler-rt  | -          | -
+fuzz  | sanitizer fuzzer    | libclang-rt-dev | compiler-rt        | compiler-rt | compiler-rt | llvm       | llvm
 style | command python3     | python3         | python3            | python     | python3      | python3    | python3
 style | command shellcheck  | shellcheck      | ShellCheck       | shellcheck | shellcheck | shellcheck | hs-ShellCheck
 patch | command git         | git             | git                | git        | git          | git        | git
@@ -41,7 +42,7 @@ bench | header ev.h         | libev-dev       | libev-devel        | libev      
 bench | module libevent     | libevent-dev    | libevent-devel     | libevent   | libevent-dev | libevent   | libevent
 bench | command python3     | python3         | python3            | python     | python3      | python3    | python3
 '
-groups=" ${*:-build test clang asan tsan style patch} "
+groups=" ${*:-build test clang asan tsan fuzz style patch} "
 
 is_there() {
     case $1 in

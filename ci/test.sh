@@ -9,6 +9,7 @@
 #     tsan     ThreadSanitizer
 #     kqueue   the same suite on kqueue, the poller of macOS and the BSDs, over a stand-in for it
 #     sim      the simulator's own tests, and every test above the seam that can on it, with 200 seeds each
+#     fuzz     each fuzz target for 20 s, on clang's libFuzzer with AddressSanitizer
 #     macos    a cross build for both kinds of Mac: everything compiles and links, and the exports are right
 #     windows  a cross build for Windows, and the whole suite under Wine
 #     style    the rules that a script can check, and shellcheck
@@ -17,8 +18,9 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
-lanes_alone="style native clang asan tsan sim kqueue mutants"
+lanes_alone="style native clang asan tsan sim kqueue mutants fuzz"
 lanes="$lanes_alone macos windows"
+fuzz_seconds=20
 
 # run_suite PRESET [TESTS]: builds what CMakePresets.json has under that name, and runs those tests of it.
 run_suite() {
@@ -32,14 +34,13 @@ with_compiler() {
     export CC CXX
 }
 
-# run_sanitized LANE SANITIZERS: a lane for which no compiler is found has failed.
-run_sanitized() {
-    if ! sanitizer_compiler=$(sanitizing_compiler "$2"); then
-        echo "test.sh: no compiler here builds programs that run with -fsanitize=$2" >&2
+# sanitized_by SANITIZERS: what is built from here on can have them. A lane for which no compiler is found has failed.
+sanitized_by() {
+    if ! sanitizer_compiler=$(sanitizing_compiler "$1"); then
+        echo "test.sh: no compiler here builds programs that run with -fsanitize=$1" >&2
         return 1
     fi
     with_compiler "$sanitizer_compiler"
-    run_suite "$1"
 }
 
 # Those of the other backends take three minutes more by hand (tests/mutants/run.sh kqueue, and sim); here they must
@@ -51,6 +52,26 @@ check_mutants() {
             return 1
         fi
     done
+}
+
+# The corpus starts empty; what a target fails on stays in build/fuzz/NAME.
+run_fuzz() {
+    sanitized_by address,fuzzer && build_preset fuzz || return
+    fuzz_passed=0
+    fuzz_failed=0
+    for target in "$root"/tests/fuzz/*.c; do
+        name=$(basename "$target" .c)
+        say "fuzz: $name"
+        mkdir -p "$root/build/fuzz/$name"
+        if "$root/build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$fuzz_seconds" -timeout=5 \
+            -verbosity=0 -print_final_stats=1 -artifact_prefix="$root/build/fuzz/$name/"; then
+            fuzz_passed=$((fuzz_passed + 1))
+        else
+            fuzz_failed=$((fuzz_failed + 1))
+        fi
+    done
+    echo "fuzz: $fuzz_passed passed, $fuzz_failed failed"
+    [ "$fuzz_failed" -eq 0 ]
 }
 
 # Nothing of it can run here, so what was linked is looked at.
@@ -88,10 +109,10 @@ run_lane() {
         "$root/ci/deps.sh" build test clang && run_suite clang
         ;;
     asan)
-        "$root/ci/deps.sh" build test asan && run_sanitized asan address,undefined
+        "$root/ci/deps.sh" build test asan && sanitized_by address,undefined && run_suite asan
         ;;
     tsan)
-        "$root/ci/deps.sh" build test tsan && run_sanitized tsan thread
+        "$root/ci/deps.sh" build test tsan && sanitized_by thread && run_suite tsan
         ;;
     kqueue)
         "$root/ci/deps.sh" build test && with_compiler "$(native_compiler)" && run_suite kqueue
@@ -107,6 +128,9 @@ run_lane() {
         ;;
     style)
         "$root/ci/deps.sh" style && "$root/ci/style.sh"
+        ;;
+    fuzz)
+        "$root/ci/deps.sh" build clang fuzz && run_fuzz
         ;;
     mutants)
         "$root/ci/deps.sh" build test patch && "$root/tests/mutants/run.sh" epoll && check_mutants
