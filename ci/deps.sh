@@ -17,6 +17,7 @@ build | command pkg-config  | pkg-config      | pkgconf-pkg-config | pkgconf    
 build | module apr-1        | libapr1-dev     | apr-devel          | apr        | apr-dev      | apr        | apr
 build | module apr-util-1   | libaprutil1-dev | apr-util-devel     | apr-util   | apr-util-dev | apr-util   | apr
 test  | module cunit        | libcunit1-dev   | CUnit-devel        | cunit      | cunit-dev    | cunit      | cunit
+test  | debugger gdb        | gdb             | gdb                | gdb        | gdb          | -          | -
 clang | command clang       | clang           | clang              | clang      | clang        | llvm       | llvm
 clang | command clang++     | clang           | clang              | clang      | clang        | llvm       | llvm
 asan  | sanitizer address   | gcc             | libasan            | gcc        | compiler-rt  | -          | -
@@ -47,6 +48,7 @@ groups=" ${*:-build test clang asan tsan fuzz style patch} "
 is_there() {
     case $1 in
     command) have "$2" ;;
+    debugger) [ "$(uname -sm)" != "Linux x86_64" ] || have "$2" ;; # it walks the stacks of that system alone
     module) have pkg-config && pkg-config --exists "$2" ;;
     header) have c++ && echo "#include <$2>" | c++ -x c++ -std=c++17 -fsyntax-only - 2>/dev/null ;;
     sanitizer) sanitizing_compiler "$2" >/dev/null ;;
