@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, with apt, dnf, pacman, apk, brew or FreeBSD's pkg: deps.sh [GROUP...], where the groups are
-# build, test, clang, asan, tsan, fuzz, style, patch (these eight without arguments), macos, windows and bench. Where
-# there is none of these installers, or no right to use it, it says what is missing and fails.
+# build, test, clang, asan, tsan, fuzz, style, patch (these eight without arguments), valgrind, macos, windows and bench.
+# Where there is none of these installers, or no right to use it, it says what is missing and fails.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
@@ -24,6 +24,8 @@ asan  | sanitizer address   | gcc             | libasan            | gcc        
 asan  | sanitizer undefined | gcc             | libubsan           | gcc        | compiler-rt  | -          | -
 tsan  | sanitizer thread    | gcc             | libtsan            | gcc        | compiler-rt  | -          | -
 fuzz  | sanitizer fuzzer    | libclang-rt-dev | compiler-rt        | compiler-rt | compiler-rt | llvm       | llvm
+valgrind | command valgrind | valgrind        | valgrind           | valgrind   | valgrind     | -          | valgrind
+valgrind | header valgrind/valgrind.h | valgrind | valgrind-devel  | valgrind   | valgrind-dev | -          | valgrind
 style | command python3     | python3         | python3            | python     | python3      | python3    | python3
 style | command shellcheck  | shellcheck      | ShellCheck       | shellcheck | shellcheck | shellcheck | hs-ShellCheck
 patch | command git         | git             | git                | git        | git          | git        | git

@@ -7,6 +7,7 @@
 #     clang    the same suite, built by clang
 #     asan     AddressSanitizer with leak detection, and UndefinedBehaviorSanitizer
 #     tsan     ThreadSanitizer
+#     valgrind memcheck over the tests of whatever runs on stacks of tasks
 #     kqueue   the same suite on kqueue, the poller of macOS and the BSDs, over a stand-in for it
 #     sim      the simulator's own tests, and every test above the seam that can on it, with 200 seeds each
 #     fuzz     each fuzz target for 20 s, on clang's libFuzzer with AddressSanitizer
@@ -18,7 +19,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
-lanes_alone="style native clang asan tsan sim kqueue mutants fuzz"
+lanes_alone="style native clang asan tsan valgrind sim kqueue mutants fuzz"
 lanes="$lanes_alone macos windows"
 fuzz_seconds=20
 
@@ -113,6 +114,9 @@ run_lane() {
         ;;
     tsan)
         "$root/ci/deps.sh" build test tsan && sanitized_by thread && run_suite tsan
+        ;;
+    valgrind)
+        "$root/ci/deps.sh" build test valgrind && with_compiler "$(native_compiler)" && run_suite valgrind
         ;;
     kqueue)
         "$root/ci/deps.sh" build test && with_compiler "$(native_compiler)" && run_suite kqueue

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which sanitizer watches this program, for the few tests that must know: some do less under one, since it is slow. */
+/* Which sanitizer watches this program, or valgrind, for the few tests that must know: some do less under one, since it
+ * is slow. */
 #ifndef FERRY_TESTS_SUPPORT_SANITIZED_H
 #define FERRY_TESTS_SUPPORT_SANITIZED_H
 
@@ -14,7 +15,7 @@
 #define FY_THREAD_SANITIZED 0
 #endif
 
-#if FY_THREAD_SANITIZED || defined(__SANITIZE_ADDRESS__)
+#if FY_THREAD_SANITIZED || defined(__SANITIZE_ADDRESS__) || defined(FY_UNDER_VALGRIND)
 #define FY_SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
