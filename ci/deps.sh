@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, with apt, dnf, pacman, apk, brew or FreeBSD's pkg: deps.sh [GROUP...], where the groups are
-# build, test, clang, asan, tsan, fuzz, style, patch (these eight without arguments), valgrind, macos, windows and bench.
-# Where there is none of these installers, or no right to use it, it says what is missing and fails.
+# build, test, clang, asan, tsan, fuzz, style, patch (these eight without arguments), valgrind, macos, windows and
+# bench. Where there is none of these installers, or no right to use it, it says what is missing and fails.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"

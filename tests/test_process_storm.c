@@ -187,7 +187,6 @@ static void storm_once(storm *self, unsigned kills) {
     CHECK_STATUS(ferry_executor_close(self->pool), 0);
 }
 
-/* EB-010 EP-013 */
 static void workers_are_killed_at_any_moment(void) {
     static storm self;
     self.seed = 1;

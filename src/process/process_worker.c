@@ -11,8 +11,8 @@
 #include "process/process_pool.h"
 #include "process/worker_main.h"
 
-/* So many starts may fail in a row: while no worker has ever said hello, and afterwards, when it is more likely that the
- * system is short of something, or that somebody kills them. Each time the next one is put off a little longer. */
+/* So many starts may fail in a row: while no worker has ever said hello, and afterwards, when the system is more likely
+ * to be short of something, or somebody to be killing them. Each time the next one is put off a little longer. */
 enum { FAILED_FIRST_STARTS_MAX = 3, FAILED_STARTS_MAX = 20, START_AGAIN_AFTER_US = 10000, LOST_FOR_US = 2000000 };
 
 /* ---- breaking ---- */
