@@ -22,8 +22,7 @@ void fy_manager_wake(fy_process_pool *pool) {
 
 /* ---- what is due; under the lock ---- */
 
-static bool must_end(const fy_process_worker *worker, uint64_t index, int64_t now_us) {
-    const ferry_job *job = worker->offers[index % FY_CELLS].job;
+static bool must_end(const ferry_job *job, int64_t now_us) {
     return job && ((fy_job_load_state(job) & FY_JOB_CANCEL_REQUESTED) ||
                    (job->extra && job->extra->deadline_us && now_us >= job->extra->deadline_us));
 }
@@ -40,9 +39,9 @@ static void end_unbegun(fy_process_pool *pool, ferry_job *job, fy_endings *endin
 static void enforce(fy_process_worker *worker, int64_t now_us, fy_endings *endings) {
     int64_t next_us = FERRY_FOREVER;
     for (uint64_t index = worker->reaped; index < worker->filled && !fy_endings_are_full(endings); index++) {
-        ferry_job *job = worker->offers[index % FY_CELLS].job;
-        if (must_end(worker, index, now_us)) {
-            uint32_t state = atomic_load(&worker->arena->cells[index % FY_CELLS].state);
+        ferry_job *job = fy_offer_at(worker, index)->job;
+        if (must_end(job, now_us)) {
+            uint32_t state = atomic_load(&fy_cell_at(worker, index)->state);
             if (fy_offer_retract(worker, index))
                 end_unbegun(worker->pool, job, endings);
             else if (state != FY_CELL_DONE)

@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a worker is given and what it answers: choosing the worker, filling cells, taking offers back, and reading the
- * results. A worker that is idle gets the next job, whatever it is; one that is busy gets further ones in advance only
- * if they are known to be short, so that it need not sleep between them. What was given in advance is taken back for a
- * worker that is idle. */
+/* What a worker is given: choosing the worker, filling cells, taking offers back. A worker that is idle gets the next
+ * job, whatever it is; one that is busy gets further ones in advance only if they are known to be short, so that it
+ * need not sleep between them. What was given in advance is taken back for a worker that is idle. */
 #include <apr_errno.h>
 #include <string.h>
 
-#include "base/alloc.h"
-#include "base/bits.h"
 #include "process/process_pool.h"
 
-enum { SMALLEST_SEGMENT = 1 << 16, RUN_US_MAX = 1 << 30, COST_MEMORY = 8 };
+enum { SMALLEST_SEGMENT = 1 << 16 };
 
 /* ---- cells ---- */
-
-static fy_cell *cell_at(const fy_process_worker *worker, uint64_t index) {
-    return &worker->arena->cells[index % FY_CELLS];
-}
-
-static fy_offer *offer_at(fy_process_worker *worker, uint64_t index) {
-    return &worker->offers[index % FY_CELLS];
-}
 
 /* A worker that cannot be reached will be found dead, or else has stopped reading. */
 static void tell(fy_process_worker *worker, fy_note note, const fy_shared *shared) {
@@ -28,15 +17,13 @@ static void tell(fy_process_worker *worker, fy_note note, const fy_shared *share
         fy_process_worker_condemn(worker);
 }
 
-/* The cell is changed: whoever sleeps is woken. */
-static void publish(fy_process_worker *worker, fy_cell *cell, uint32_t state) {
+void fy_cell_publish(fy_process_worker *worker, fy_cell *cell, uint32_t state) {
     atomic_store(&cell->state, state);
     if (atomic_load(&worker->arena->worker_sleeps) && atomic_exchange(&worker->arena->worker_sleeps, 0))
         tell(worker, fy_note_make(FY_NOTE_BELL, 0, 0), NULL);
 }
 
-/* Under the lock. The segment is large enough from here on, with what it held gone. */
-static ferry_status enlarge_segment(fy_process_worker *worker, uint32_t number, size_t size) {
+ferry_status fy_segment_enlarge(fy_process_worker *worker, uint32_t number, size_t size) {
     fy_shared *segment = &worker->segments[number];
     if (segment->size >= size)
         return 0;
@@ -67,7 +54,7 @@ static ferry_status place_argument(fy_process_worker *worker, fy_cell *cell, con
     void *place = cell->room;
     if (size > FY_CELL_ROOM) {
         uint32_t number = free_segment(worker);
-        ferry_status status = number == FY_IN_CELL ? APR_ENOMEM : enlarge_segment(worker, number, size);
+        ferry_status status = number == FY_IN_CELL ? APR_ENOMEM : fy_segment_enlarge(worker, number, size);
         if (status)
             return status;
         worker->is_segment_used[number] = true;
@@ -81,14 +68,14 @@ static ferry_status place_argument(fy_process_worker *worker, fy_cell *cell, con
 }
 
 static ferry_status offer(fy_process_worker *worker, fy_offer what, const void *argument, size_t size) {
-    fy_cell *cell = cell_at(worker, worker->filled);
+    fy_cell *cell = fy_cell_at(worker, worker->filled);
     ferry_status status = place_argument(worker, cell, argument, size);
     if (status)
         return status;
     cell->head.function = what.function;
     what.segment = cell->head.segment;
-    *offer_at(worker, worker->filled++) = what;
-    publish(worker, cell, FY_CELL_OFFERED);
+    *fy_offer_at(worker, worker->filled++) = what;
+    fy_cell_publish(worker, cell, FY_CELL_OFFERED);
     return 0;
 }
 
@@ -102,10 +89,12 @@ void fy_offer_quit(fy_process_worker *worker) {
     (void)offer(worker, (fy_offer){.function = FY_CELL_QUIT}, NULL, 0);
 }
 
+/* What the manager is just collecting is not touched, whatever its state says: the worker may have written that. */
 bool fy_offer_retract(fy_process_worker *worker, uint64_t index) {
     uint32_t state = FY_CELL_OFFERED;
-    fy_offer *what = offer_at(worker, index);
-    if (!what->job || !atomic_compare_exchange_strong(&cell_at(worker, index)->state, &state, FY_CELL_RETRACTED))
+    fy_offer *what = fy_offer_at(worker, index);
+    if (index < worker->collecting || !what->job ||
+        !atomic_compare_exchange_strong(&fy_cell_at(worker, index)->state, &state, FY_CELL_RETRACTED))
         return false;
     worker->jobs--;
     worker->cost_us -= what->cost_us;
@@ -148,11 +137,6 @@ static uint32_t function_of(const ferry_job *job) {
 
 static size_t argument_size(const ferry_job *job) {
     return job->extra ? job->extra->arg_size : 0;
-}
-
-static void add_to_histogram(uint64_t *buckets, uint64_t us) {
-    unsigned bucket = fy_bit_length(us);
-    buckets[bucket < FERRY_HISTOGRAM_BUCKETS ? bucket : FERRY_HISTOGRAM_BUCKETS - 1]++;
 }
 
 static uint64_t us_since(const fy_process_pool *pool, uint64_t ticks) {
@@ -216,7 +200,7 @@ static bool take_back_some(fy_process_pool *pool) {
     size_t wanted = busiest ? busiest->jobs / 2 : 0;
     size_t taken = 0;
     for (uint64_t index = busiest ? busiest->filled : 0; taken < wanted && index-- > busiest->reaped;) {
-        fy_offer what = *offer_at(busiest, index);
+        fy_offer what = *fy_offer_at(busiest, index);
         if (!what.job)
             continue;
         if (!fy_offer_retract(busiest, index))
@@ -255,7 +239,7 @@ static bool hand_out_one(fy_process_pool *pool, fy_endings *endings) {
         if (!fy_job_try_claim(next.job))
             return true; /* find_head will see why */
         pool->head = NULL;
-        add_to_histogram(pool->queue_wait, us_since(pool, next.job->submitted_ticks));
+        fy_histogram_add(pool->queue_wait, us_since(pool, next.job->submitted_ticks));
     }
     give(worker, next.job, next.retries, endings);
     return true;
@@ -271,191 +255,4 @@ void fy_process_pool_dispatch(fy_process_pool *pool, fy_endings *endings) {
         if (!is_empty || !has_idle(pool) || !take_back_some(pool))
             return;
     }
-}
-
-/* ---- answers ---- */
-
-static bool is_answer(uint32_t state) {
-    return state == FY_CELL_DONE || state == FY_CELL_PASSED || state == FY_CELL_NEEDS_ROOM;
-}
-
-bool fy_process_worker_has_answered(const fy_process_worker *worker) {
-    return worker->arena && worker->reaped != atomic_load_explicit(&worker->filled, memory_order_relaxed) &&
-           is_answer(atomic_load_explicit(&cell_at(worker, worker->reaped)->state, memory_order_acquire));
-}
-
-static void answer_fails(fy_process_worker *worker, uint64_t index, ferry_job *job, ferry_status status,
-                         const char *message, fy_endings *endings) {
-    worker->has_failed[index % FY_CELLS] = true;
-    if (job)
-        fy_endings_add_failure(endings, job, status, worker->name, "%s", message);
-}
-
-/* The worker's words end where they end. */
-static void take_error(fy_process_worker *worker, uint64_t index, ferry_job *job, const fy_reply *reply,
-                       fy_endings *endings) {
-    char message[FY_CELL_ROOM + 1];
-    size_t size = reply->head.size < FY_CELL_ROOM ? (size_t)reply->head.size : FY_CELL_ROOM;
-    memcpy(message, reply->bytes, size);
-    message[size] = '\0';
-    ferry_status status = reply->head.status ? reply->head.status : APR_EGENERAL;
-    if (message[0] || !job) {
-        answer_fails(worker, index, job, status, message, endings);
-    } else {
-        worker->has_failed[index % FY_CELLS] = true;
-        fy_outcome_set_error(fy_job_outcome(job), status, fy_error_create(worker->name, NULL));
-        fy_endings_add(endings, job, status, false);
-    }
-    if (!job) {
-        fy_mutex_lock(&worker->pool->lock);
-        fy_process_pool_break(worker->pool, "the initializer failed in %s: %s", worker->name, message);
-        fy_mutex_unlock(&worker->pool->lock);
-    }
-}
-
-static void take_bytes(fy_process_worker *worker, uint64_t index, ferry_job *job, const fy_reply *reply,
-                       fy_endings *endings) {
-    size_t size = (size_t)reply->head.size;
-    void *copy = size ? fy_malloc(size) : NULL;
-    if (size && !copy) {
-        answer_fails(worker, index, job, APR_ENOMEM, "there is no memory for its result", endings);
-        return;
-    }
-    if (size)
-        memcpy(copy, reply->bytes, size);
-    fy_outcome_set_bytes(fy_job_outcome(job), copy, size, fy_free);
-    fy_endings_add(endings, job, 0, false);
-}
-
-static void take_value(fy_process_worker *worker, uint64_t index, ferry_job *job, const fy_reply *reply,
-                       fy_endings *endings) {
-    switch (reply->head.kind) {
-    case FY_REPLY_BYTES:
-        take_bytes(worker, index, job, reply, endings);
-        return;
-    case FY_REPLY_INTEGER:
-        fy_outcome_set_integer(fy_job_outcome(job), reply->head.integer);
-        break;
-    case FY_REPLY_REAL:
-        fy_outcome_set_real(fy_job_outcome(job), reply->head.real);
-        break;
-    default:
-        break;
-    }
-    fy_endings_add(endings, job, 0, false);
-}
-
-/* Where the worker may have put a result: where the argument was, and in the result segment if it was given room. */
-static ferry_status read_reply(const fy_process_worker *worker, uint64_t index, uint32_t argument_segment,
-                               fy_reply *ret_reply) {
-    void *places[FY_SEGMENTS] = {NULL};
-    size_t sizes[FY_SEGMENTS] = {0};
-    for (uint32_t i = 0; i < FY_SEGMENTS; i++)
-        if (i == argument_segment || (i == FY_RESULT_SEGMENT && worker->is_segment_used[i])) {
-            places[i] = worker->segments[i].address;
-            sizes[i] = worker->segments[i].size;
-        }
-    return fy_reply_read(cell_at(worker, index), places, sizes, ret_reply);
-}
-
-static void take_answer(fy_process_worker *worker, uint64_t index, fy_endings *endings) {
-    const fy_offer *what = offer_at(worker, index);
-    ferry_job *job = what->job;
-    fy_reply reply;
-    worker->ran_ns[index % FY_CELLS] = 0;
-    worker->has_failed[index % FY_CELLS] = false;
-    if (read_reply(worker, index, what->segment, &reply)) {
-        fy_mutex_lock(&worker->pool->lock);
-        fy_process_worker_condemn(worker);
-        fy_mutex_unlock(&worker->pool->lock);
-        answer_fails(worker, index, job, FERRY_EBROKEN, "its worker process answered what cannot be", endings);
-        return;
-    }
-    worker->ran_ns[index % FY_CELLS] = reply.head.run_ns;
-    if (reply.head.kind == FY_REPLY_ERROR)
-        take_error(worker, index, job, &reply, endings);
-    else if (job)
-        take_value(worker, index, job, &reply, endings);
-}
-
-/* A result that is too large for the cell's places. */
-static void give_room(fy_process_worker *worker, uint64_t index) {
-    fy_cell *cell = cell_at(worker, index);
-    uint64_t size = cell->head.size;
-    fy_mutex_lock(&worker->pool->lock);
-    bool has_room = size <= SIZE_MAX / 2 && !enlarge_segment(worker, FY_RESULT_SEGMENT, (size_t)size);
-    if (has_room) {
-        worker->is_segment_used[FY_RESULT_SEGMENT] = true;
-        cell->head.segment = FY_RESULT_SEGMENT;
-        cell->head.integer = (int64_t)worker->serials[FY_RESULT_SEGMENT];
-    }
-    publish(worker, cell, has_room ? FY_CELL_ROOM_GIVEN : FY_CELL_ROOM_REFUSED);
-    fy_mutex_unlock(&worker->pool->lock);
-}
-
-/* What a function takes is forgotten slowly. */
-static void learn_cost(fy_process_pool *pool, uint32_t function, uint64_t run_us) {
-    uint32_t us = (uint32_t)(run_us < RUN_US_MAX ? run_us : RUN_US_MAX);
-    uint32_t *cost_us = &pool->costs_us[function];
-    *cost_us = *cost_us == FY_COST_UNKNOWN ? us
-                                           : (uint32_t)(((uint64_t)*cost_us * (COST_MEMORY - 1) + us) / COST_MEMORY);
-}
-
-static void account(fy_process_worker *worker, uint64_t index, const fy_offer *what) {
-    fy_process_pool *pool = worker->pool;
-    uint64_t run_us = worker->ran_ns[index % FY_CELLS] / 1000;
-    bool has_failed = worker->has_failed[index % FY_CELLS];
-    worker->jobs--;
-    worker->cost_us -= what->cost_us;
-    worker->done++;
-    worker->failed += has_failed;
-    worker->run_ns += worker->ran_ns[index % FY_CELLS];
-    pool->done++;
-    pool->failed += has_failed;
-    add_to_histogram(pool->run_time, run_us);
-    learn_cost(pool, what->function, run_us);
-}
-
-/* Under the lock. */
-static void free_cell(fy_process_worker *worker, uint64_t index) {
-    fy_offer *what = offer_at(worker, index);
-    fy_cell *cell = cell_at(worker, index);
-    if (what->job)
-        account(worker, index, what);
-    else if (atomic_load(&cell->state) == FY_CELL_DONE && !worker->has_failed[index % FY_CELLS])
-        worker->is_initialized = true;
-    if (what->segment != FY_IN_CELL)
-        worker->is_segment_used[what->segment] = false;
-    *what = (fy_offer){.segment = FY_IN_CELL};
-    atomic_store(&cell->state, FY_CELL_FREE);
-}
-
-bool fy_process_worker_collect(fy_process_worker *worker, fy_endings *endings) {
-    fy_process_pool *pool = worker->pool;
-    if (!fy_process_worker_has_answered(worker))
-        return false;
-    fy_mutex_lock(&pool->lock);
-    uint64_t filled = worker->filled;
-    fy_mutex_unlock(&pool->lock);
-    uint64_t index = worker->reaped;
-    for (; index < filled && !fy_endings_are_full(endings); index++) {
-        uint32_t state = atomic_load_explicit(&cell_at(worker, index)->state, memory_order_acquire);
-        if (state == FY_CELL_DONE)
-            take_answer(worker, index, endings);
-        else if (state == FY_CELL_NEEDS_ROOM && index == worker->reaped)
-            give_room(worker, index);
-        if (state != FY_CELL_DONE && state != FY_CELL_PASSED)
-            break;
-    }
-    if (index == worker->reaped)
-        return false;
-    fy_mutex_lock(&pool->lock);
-    worker->is_segment_used[FY_RESULT_SEGMENT] = false;
-    while (worker->reaped < index)
-        free_cell(worker, worker->reaped++);
-    if (worker->reaped == worker->filled)
-        worker->deadline_us = FERRY_FOREVER;
-    worker->idle_since_us = fy_clock_now();
-    fy_mutex_unlock(&pool->lock);
-    return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process pool's inside, for its own files: process_pool.c (making, submitting), process_manager.c (its one
- * thread), process_worker.c (a worker from its start to its death), process_offer.c (what it is given and what it
- * answers), process_end.c (ending), process_look.c (looking).
+ * thread), process_worker.c (a worker from its start to its death), process_offer.c (what it is given),
+ * process_answer.c (what it answers), process_end.c (ending), process_look.c (looking).
  *
  * Who does what. Whoever submits puts the job into the queue and hands out what can be handed out, under the lock; so a
  * worker that sleeps begins without the manager. The manager, a thread that lives while there are workers or jobs,
@@ -28,6 +28,7 @@
 #ifndef FERRY_PROCESS_PROCESS_POOL_H
 #define FERRY_PROCESS_PROCESS_POOL_H
 
+#include "base/bits.h"
 #include "base/spin.h"
 #include "executor/executor.h"
 #include "executor/host.h"
@@ -94,6 +95,7 @@ typedef struct fy_process_worker {
     fy_offer offers[FY_CELLS];
     _Atomic uint64_t filled;   /* cells, ever; written under the lock */
     uint64_t reaped;
+    uint64_t collecting;       /* what was offered before it is the manager's alone just now; lock */
     uint64_t ran_ns[FY_CELLS]; /* manager: of what it has just collected */
     bool has_failed[FY_CELLS];
     size_t jobs;               /* in its offers; lock */
@@ -248,7 +250,27 @@ void fy_process_workers_bury(fy_process_pool *pool, fy_endings *endings);
 /* Fails all that is under way and takes no more. Under the lock. */
 void fy_process_pool_break(fy_process_pool *pool, const char *format, ...) FERRY_PRINTF(2, 3);
 
+static inline fy_cell *fy_cell_at(const fy_process_worker *worker, uint64_t index) {
+    return &worker->arena->cells[index % FY_CELLS];
+}
+
+static inline fy_offer *fy_offer_at(fy_process_worker *worker, uint64_t index) {
+    return &worker->offers[index % FY_CELLS];
+}
+
+static inline void fy_histogram_add(uint64_t *buckets, uint64_t us) {
+    unsigned bucket = fy_bit_length(us);
+    buckets[bucket < FERRY_HISTOGRAM_BUCKETS ? bucket : FERRY_HISTOGRAM_BUCKETS - 1]++;
+}
+
 /* ---- process_offer.c ---- */
+
+/* The cell has changed: a worker that sleeps is woken. Under the lock. */
+void fy_cell_publish(fy_process_worker *worker, fy_cell *cell, uint32_t state);
+
+/* The segment is large enough from here on, with what it held gone. Under the lock.
+ * Returns: 0, APR_ENOMEM, or an OS code. */
+ferry_status fy_segment_enlarge(fy_process_worker *worker, uint32_t number, size_t size);
 
 /* Hands jobs out while there are jobs and workers to take them; notes those that were cancelled meanwhile. Under the
  * lock. */
@@ -263,6 +285,8 @@ void fy_offer_quit(fy_process_worker *worker);
 
 /* Takes an offer back, if it is not begun. Under the lock. */
 bool fy_offer_retract(fy_process_worker *worker, uint64_t index);
+
+/* ---- process_answer.c ---- */
 
 /* Whether it has answered, as far as a look without the lock can tell. The manager's thread. */
 bool fy_process_worker_has_answered(const fy_process_worker *worker);

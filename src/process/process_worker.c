@@ -263,8 +263,8 @@ static bool return_offers(fy_process_worker *worker, fy_endings *endings) {
     bool was_running = false;
     while (worker->filled != worker->reaped) {
         uint64_t index = worker->filled - 1;
-        fy_offer what = worker->offers[index % FY_CELLS];
-        uint32_t state = atomic_load(&worker->arena->cells[index % FY_CELLS].state);
+        fy_offer what = *fy_offer_at(worker, index);
+        uint32_t state = atomic_load(&fy_cell_at(worker, index)->state);
         bool is_begun = state != FY_CELL_OFFERED && state != FY_CELL_RETRACTED;
         worker->filled--;
         if (!what.job)

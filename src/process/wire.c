@@ -67,7 +67,7 @@ ferry_status fy_reply_read(const fy_cell *cell, void *const places[FY_SEGMENTS],
     if (has_bytes(reply.head.kind)) {
         bool is_in_cell = reply.head.segment == FY_IN_CELL;
         size_t room = is_in_cell ? FY_CELL_ROOM : sizes[reply.head.segment];
-        if (reply.head.size > room)
+        if (!room || reply.head.size > room)
             return FERRY_EBROKEN;
         reply.bytes = is_in_cell ? cell->room : places[reply.head.segment];
     }
