@@ -10,9 +10,11 @@
 #include <apr_thread_proc.h>
 #include <apr_time.h>
 
+#include "support/gate.h"
+#include "support/threads.h"
 #include "support/worker.h"
 
-enum { SHARED_SIZE = 100 * 1000, MUCH = 1 << 20, NOTES_MAX = 1 << 20 };
+enum { ROUNDS = 20, SHARED_SIZE = 100 * 1000, MUCH = 1 << 20, NOTES_MAX = 1 << 20 };
 
 static const char hard_argument[] = "a \"b\" c\\ \\\\\"d\\\" %PATH% ^& \\";
 static const char greeting[] = "the worker says hello";
@@ -97,6 +99,34 @@ static int sends_for_ever(const fy_parent *parent) {
     while (!(status = fy_parent_send(parent, bytes, sizeof bytes)))
         continue;
     return status == APR_EOF ? 0 : 1;
+}
+
+typedef struct receiver {
+    const fy_parent *parent;
+    fy_gate received;
+} receiver;
+
+static void receive_always(void *arg) {
+    receiver *self = arg;
+    char text[FY_NOTE_SIZE + 1];
+    fy_handle handle = -1;
+    while (worker_hear(self->parent, text, &handle) == 0)
+        fy_gate_arrive(&self->received);
+}
+
+/* Answers each note on another thread than the one that waits for the next. */
+static int answers_while_it_receives(const fy_parent *parent) {
+    receiver self = {.parent = parent};
+    helper_thread thread;
+    fy_gate_init(&self.received);
+    thread_start(&thread, receive_always, &self);
+    for (size_t i = 1; i <= ROUNDS; i++) {
+        fy_gate_await(&self.received, i);
+        worker_say(parent, 'a');
+    }
+    thread_join(&thread);
+    fy_gate_fini(&self.received);
+    return 0;
 }
 
 static int returns_7(const fy_parent *parent) {
@@ -304,6 +334,17 @@ static void notes_arrive_whole_and_in_order(void) {
     worker_finish(&self);
 }
 
+/* No note comes before the answer: nothing but the worker's own thread could hold it up. */
+static void worker_sends_while_it_receives(void) {
+    worker self;
+    worker_start(&self, "answers_while_it_receives");
+    for (int i = 0; i < ROUNDS; i++) {
+        worker_tell(&self, "again", NULL);
+        worker_expect(&self, 'a');
+    }
+    worker_finish(&self);
+}
+
 static void memory_that_is_passed_on_is_shared(void) {
     char text[FY_NOTE_SIZE];
     fy_shared shared;
@@ -419,6 +460,7 @@ static const fy_test tests[] = {
     FY_TEST(stdout_of_a_worker_is_its_parents),
     FY_TEST(missing_program_is_told_of),
     FY_TEST(notes_arrive_whole_and_in_order),
+    FY_TEST(worker_sends_while_it_receives),
     FY_TEST(memory_that_is_passed_on_is_shared),
     FY_TEST(much_is_sent_by_a_worker),
     FY_TEST(sending_to_a_worker_that_is_deaf_fails_and_does_not_wait),
@@ -439,6 +481,7 @@ static const worker_mode modes[] = {
     WORKER_MODE(is_deaf),
     WORKER_MODE(sends_much),
     WORKER_MODE(sends_for_ever),
+    WORKER_MODE(answers_while_it_receives),
     WORKER_MODE(returns_7),
     WORKER_MODE(ends_at_once),
     WORKER_MODE(prints),

@@ -24,7 +24,7 @@
 #include "support/threads.h"
 #include "support/worker.h"
 
-enum { SHARED_SIZE = 4096 };
+enum { SHARED_SIZE = 4096, NOTES_MAX = 1 << 20 };
 
 static int until_it_is_left(const fy_parent *parent) {
     char text[FY_NOTE_SIZE + 1];
@@ -86,6 +86,22 @@ static void abandoned_worker_is_reaped(void) {
     CHECK_INT(waitpid(child.process, NULL, WNOHANG), -1);
     CHECK_INT(errno, ECHILD);
     CHECK_INT(fcntl(child.channel, F_GETFD), -1);
+}
+
+/* Its parent's end is not attached to anything yet, and so not made for it. */
+static void sending_to_a_stopped_worker_does_not_wait(void) {
+    static const char note[FY_NOTE_SIZE] = "nobody reads this";
+    char program[FY_PROGRAM_PATH_SIZE];
+    fy_child child;
+    int count = 0;
+    CHECK_STATUS(fy_program_path(program), 0);
+    CHECK_STATUS(fy_child_start(program, (const char *const[]){program, "--worker", "until_it_is_left", NULL},
+                                WORKER_VARIABLE "=1", &child), 0);
+    CHECK_INT(kill(child.process, SIGSTOP), 0);
+    while (count < NOTES_MAX && fy_child_send(&child, note, NULL) == 0)
+        count++;
+    CHECK(count < NOTES_MAX);
+    fy_child_abandon(&child);
 }
 
 /* ---- descriptors ---- */
@@ -343,6 +359,7 @@ static const fy_test tests[] = {
     FY_TEST(worker_starts_with_signals_at_their_default),
     FY_TEST(kill_is_gentle_or_by_force),
     FY_TEST(abandoned_worker_is_reaped),
+    FY_TEST(sending_to_a_stopped_worker_does_not_wait),
     FY_TEST(closed_standard_streams_are_no_hindrance),
     FY_TEST(channels_are_not_inherited),
     FY_TEST(stdin_that_is_no_channel_is_refused),
