@@ -82,19 +82,6 @@ static void closing_twice_does_nothing(void) {
     fy_shared_close(&shared);
 }
 
-/* Far more of it, one after the other, than a process has descriptors or addresses for. */
-static void nothing_is_left_of_what_was_closed(void) {
-    fy_shared made, mapped;
-    for (int i = 0; i < 3000; i++) {
-        CHECK_STATUS(fy_shared_create(SHARED_SIZE, &made), 0);
-        if (i % 2) {
-            CHECK_STATUS(fy_shared_map(give_away(&made), made.size, &mapped), 0);
-            fy_shared_close(&mapped);
-        }
-        fy_shared_close(&made);
-    }
-}
-
 static const fy_test tests[] = {
     FY_TEST(is_zero_and_at_least_as_large_as_asked_for),
     FY_TEST(absurd_sizes_are_refused),
@@ -102,7 +89,6 @@ static const fy_test tests[] = {
     FY_TEST(what_is_written_is_seen_where_it_is_mapped_again),
     FY_TEST(memory_that_is_too_small_is_refused),
     FY_TEST(closing_twice_does_nothing),
-    FY_TEST(nothing_is_left_of_what_was_closed),
 };
 
 FY_TEST_MAIN("shared_memory", tests)

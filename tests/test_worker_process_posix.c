@@ -196,14 +196,15 @@ static int counts_its_descriptors(const fy_parent *parent) {
     return 0;
 }
 
-static void send_three_descriptors(int channel) {
-    char note[FY_NOTE_SIZE] = "three descriptors";
+static char careless_note[FY_NOTE_SIZE] = "three descriptors";
+
+static void send_three_descriptors(int channel, size_t size) {
     int fds[3] = {0, 1, 2};
     union {
         struct cmsghdr aligned;
         char bytes[CMSG_SPACE(sizeof fds)];
     } room;
-    struct iovec data = {.iov_base = note, .iov_len = sizeof note};
+    struct iovec data = {.iov_base = careless_note, .iov_len = size};
     struct msghdr message = {
         .msg_iov = &data, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room.bytes};
     memset(&room, 0, sizeof room);
@@ -212,7 +213,7 @@ static void send_three_descriptors(int channel) {
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof fds);
     memcpy(CMSG_DATA(header), fds, sizeof fds);
-    CHECK_INT(sendmsg(channel, &message, MSG_NOSIGNAL), FY_NOTE_SIZE);
+    CHECK_INT(sendmsg(channel, &message, MSG_NOSIGNAL), size);
 }
 
 /* Its standard streams and the channel. */
@@ -230,9 +231,42 @@ static void descriptors_that_nobody_expects_are_closed(void) {
     worker self;
     worker_start(&self, "counts_its_descriptors");
     worker_expect(&self, 4);
-    send_three_descriptors(self.child.channel);
+    send_three_descriptors(self.child.channel, FY_NOTE_SIZE);
     worker_expect(&self, 5);
     worker_finish(&self);
+}
+
+/* The kernel ends a read after bytes that descriptors came with. */
+static void note_in_two_pieces_is_one(void) {
+    enum { FIRST = 10 };
+    char told[2] = {0};
+    worker self;
+    worker_start(&self, "counts_its_descriptors");
+    worker_expect(&self, 4);
+    send_three_descriptors(self.child.channel, FIRST);
+    CHECK_INT(send(self.child.channel, careless_note + FIRST, FY_NOTE_SIZE - FIRST, MSG_NOSIGNAL),
+              FY_NOTE_SIZE - FIRST);
+    CHECK_INT(shutdown(self.child.channel, SHUT_WR), 0);
+    CHECK_INT(worker_read(&self, told, sizeof told), 1);
+    CHECK_INT(told[0], 5);
+    worker_finish(&self);
+}
+
+static void no_descriptor_is_left_open(void) {
+    fy_shared made, mapped;
+    fy_child child;
+    worker self;
+    unsigned before = count_descriptors();
+    CHECK_STATUS(fy_shared_create(SHARED_SIZE, &made), 0);
+    CHECK_STATUS(fy_shared_map(dup(made.handle), made.size, &mapped), 0);
+    CHECK_STATUS(fy_shared_map(dup(made.handle), made.size * 2, &mapped), APR_EINVAL);
+    fy_shared_close(&mapped);
+    fy_shared_close(&made);
+    CHECK_INT(count_descriptors(), before);
+    worker_start(&self, "until_it_is_left");
+    worker_finish(&self);
+    CHECK(fy_child_start("/no/such/program", (const char *const[]){"none", NULL}, WORKER_VARIABLE "=1", &child) != 0);
+    CHECK_INT(count_descriptors(), before);
 }
 
 static void memory_cannot_be_made_smaller(void) {
@@ -247,10 +281,9 @@ static int tells_its_path_when_asked(const fy_parent *parent) {
     char text[FY_NOTE_SIZE + 1], path[FY_PROGRAM_PATH_SIZE];
     fy_handle handle = -1;
     worker_say(parent, 'r');
-    while (worker_hear(parent, text, &handle) == 0) {
-        CHECK_STATUS(fy_program_path(path), 0);
-        CHECK_STATUS(fy_parent_send(parent, path, strlen(path)), 0);
-    }
+    CHECK_STATUS(worker_hear(parent, text, &handle), 0);
+    CHECK_STATUS(fy_program_path(path), 0);
+    CHECK_STATUS(fy_parent_send(parent, path, strlen(path)), 0);
     return 0;
 }
 
@@ -276,17 +309,19 @@ static void path_of_a_program_that_was_replaced_has_no_mark(void) {
     worker_expect(&self, 'r');
     CHECK_INT(unlink(copy), 0);
     worker_tell(&self, "where?", NULL);
-    CHECK_INT(worker_read(&self, told, strlen(copy)), strlen(copy));
+    CHECK_INT(worker_read(&self, told, sizeof told - 1), strlen(copy));
     CHECK_STRING(told, copy);
-    worker_leave(&self);
-    CHECK_INT(worker_await_end(&self).code, 0);
+    worker_finish(&self);
 }
 
 #endif
 
 /* ---- the parent's end ---- */
 
-enum { IS_READY, HAS_RECEIVED_END, HAS_SEEN_GONE, WORDS };
+enum { IS_WAITING, MAY_RECEIVE, IS_RECEIVING, HAS_RECEIVED_END, HAS_SEEN_GONE };
+
+/* For what must not happen. */
+enum { MOMENT_US = 20 * 1000 };
 
 typedef struct lookout {
     const fy_parent *parent;
@@ -303,11 +338,12 @@ static void receive(void *arg) {
 
 static void wait_gone(void *arg) {
     lookout *self = arg;
+    atomic_store(&self->words[IS_WAITING], 1);
     fy_parent_wait_gone(self->parent);
     atomic_store(&self->words[HAS_SEEN_GONE], 1);
 }
 
-/* A thread receives and another one waits, both before and after the note that makes it ready. */
+/* A thread waits while a note lies there, and goes on waiting when it is received, and another one after it. */
 static int looks_out(const fy_parent *parent) {
     char text[FY_NOTE_SIZE + 1];
     fy_handle handle = -1;
@@ -317,9 +353,10 @@ static int looks_out(const fy_parent *parent) {
     CHECK_STATUS(fy_shared_map(handle, SHARED_SIZE, &shared), 0);
     lookout self = {.parent = parent, .words = shared.address};
     thread_start(&waiter, wait_gone, &self);
+    FY_AWAIT(atomic_load(&self.words[MAY_RECEIVE]));
     CHECK_STATUS(worker_hear(parent, text, &handle), 0);
     thread_start(&receiver, receive, &self);
-    atomic_fetch_add(&self.words[IS_READY], 1);
+    atomic_store(&self.words[IS_RECEIVING], 1);
     thread_join(&receiver);
     thread_join(&waiter);
     return 0;
@@ -344,7 +381,10 @@ static void death_of_the_parent_is_seen(void) {
     atomic_int *words = shared.address;
     worker_start(&middle, "has_a_worker");
     worker_tell(&middle, "the memory", &shared);
-    FY_AWAIT(atomic_load(&words[IS_READY]));
+    FY_AWAIT(atomic_load(&words[IS_WAITING]));
+    ferry_thread_sleep(MOMENT_US);
+    atomic_store(&words[MAY_RECEIVE], 1);
+    FY_AWAIT(atomic_load(&words[IS_RECEIVING]));
     CHECK_INT(atomic_load(&words[HAS_RECEIVED_END]), 0);
     CHECK_INT(atomic_load(&words[HAS_SEEN_GONE]), 0);
     fy_child_kill(&middle.child, true);
@@ -368,6 +408,8 @@ static const fy_test tests[] = {
 #if defined(__linux__)
     FY_TEST(no_other_descriptor_is_inherited),
     FY_TEST(descriptors_that_nobody_expects_are_closed),
+    FY_TEST(note_in_two_pieces_is_one),
+    FY_TEST(no_descriptor_is_left_open),
     FY_TEST(memory_cannot_be_made_smaller),
     FY_TEST(path_of_a_program_that_was_replaced_has_no_mark),
 #endif

@@ -48,6 +48,31 @@ static void no_other_handle_is_inherited(void) {
     worker_finish(&self);
 }
 
+static DWORD count_handles(void) {
+    DWORD count = 0;
+    CHECK(GetProcessHandleCount(GetCurrentProcess(), &count));
+    return count;
+}
+
+/* The first round may open what stays: the job, for one. */
+static void no_handle_is_left_open(void) {
+    fy_shared made;
+    fy_child child;
+    worker self;
+    DWORD before = 0;
+    for (int round = 0; round < 3; round++) {
+        if (round == 1)
+            before = count_handles();
+        CHECK_STATUS(fy_shared_create(SHARED_SIZE, &made), 0);
+        worker_start(&self, "until_it_is_left");
+        worker_tell(&self, "a memory", &made);
+        worker_finish(&self);
+        fy_shared_close(&made);
+        CHECK(fy_child_start("C:\\no\\such", (const char *const[]){"none", NULL}, WORKER_VARIABLE "=1", &child) != 0);
+    }
+    CHECK_INT(count_handles(), before);
+}
+
 /* ---- the parent's end ---- */
 
 /* Sends its id, by memory that it was given, and waits. */
@@ -106,6 +131,7 @@ static void stdin_that_is_no_channel_is_refused(void) {
 
 static const fy_test tests[] = {
     FY_TEST(no_other_handle_is_inherited),
+    FY_TEST(no_handle_is_left_open),
     FY_TEST(nobody_outlives_a_parent_that_was_ended),
     FY_TEST(stdin_that_is_no_channel_is_refused),
 };
