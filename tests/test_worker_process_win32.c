@@ -10,8 +10,10 @@
 #include <apr_errno.h>
 
 #include "support/gate.h"
+#include "support/threads.h"
+#include "win32/notes.h"
 
-enum { SHARED_SIZE = 4096, WITHIN_MS = 60 * 1000 };
+enum { SHARED_SIZE = 4096, ROUNDS = 20, MOMENT_US = 20 * 1000, WITHIN_MS = 60 * 1000 };
 
 static int until_it_is_left(const fy_parent *parent) {
     char text[FY_NOTE_SIZE + 1];
@@ -48,21 +50,23 @@ static void no_other_handle_is_inherited(void) {
     worker_finish(&self);
 }
 
-static DWORD count_handles(void) {
-    DWORD count = 0;
-    CHECK(GetProcessHandleCount(GetCurrentProcess(), &count));
-    return count;
+/* The system gives a number out again once its handle is closed. */
+static intptr_t next_handle(void) {
+    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    CHECK(event != NULL);
+    CloseHandle(event);
+    return (intptr_t)event;
 }
 
-/* The first round may open what stays: the job, for one. */
+/* The first round may open what stays: the job, for one. Handles are multiples of four. */
 static void no_handle_is_left_open(void) {
     fy_shared made;
     fy_child child;
     worker self;
-    DWORD before = 0;
-    for (int round = 0; round < 3; round++) {
+    intptr_t before = 0;
+    for (int round = 0; round <= ROUNDS; round++) {
         if (round == 1)
-            before = count_handles();
+            before = next_handle();
         CHECK_STATUS(fy_shared_create(SHARED_SIZE, &made), 0);
         worker_start(&self, "until_it_is_left");
         worker_tell(&self, "a memory", &made);
@@ -70,7 +74,7 @@ static void no_handle_is_left_open(void) {
         fy_shared_close(&made);
         CHECK(fy_child_start("C:\\no\\such", (const char *const[]){"none", NULL}, WORKER_VARIABLE "=1", &child) != 0);
     }
-    CHECK_INT(count_handles(), before);
+    CHECK(next_handle() - before < 4 * ROUNDS);
 }
 
 /* ---- the parent's end ---- */
@@ -116,6 +120,44 @@ static void nobody_outlives_a_parent_that_was_ended(void) {
     fy_shared_close(&shared);
 }
 
+static HANDLE make_stdin_a_channel(void) {
+    static const wchar_t name[] = L"\\\\.\\pipe\\ferry-test-of-a-channel";
+    HANDLE ours = CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE, 1, 4096, 4096, 0,
+                                   NULL);
+    CHECK(ours != INVALID_HANDLE_VALUE);
+    HANDLE theirs = CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+    CHECK(theirs != INVALID_HANDLE_VALUE);
+    CHECK(SetStdHandle(STD_INPUT_HANDLE, theirs));
+    return ours;
+}
+
+static atomic_bool is_gone;
+
+static void wait_gone(void *parent) {
+    fy_parent_wait_gone(parent);
+    atomic_store(&is_gone, true);
+}
+
+/* Where no job ends it first. This process takes another one for its parent. */
+static void end_of_the_parent_is_seen(void) {
+    fy_parent parent;
+    helper_thread waiter;
+    worker other;
+    worker_start(&other, "until_it_is_left");
+    fy_greeting greeting = {.parent = other.child.process};
+    HANDLE ours = make_stdin_a_channel(), theirs = GetStdHandle(STD_INPUT_HANDLE);
+    CHECK_STATUS(fy_notes_write(ours, &greeting, sizeof greeting), 0);
+    CHECK_STATUS(fy_parent_open(&parent), 0);
+    thread_start(&waiter, wait_gone, &parent);
+    ferry_thread_sleep(MOMENT_US);
+    CHECK(!atomic_load(&is_gone));
+    fy_child_kill(&other.child, true);
+    thread_join(&waiter);
+    CHECK_INT(worker_await_end(&other).code, FY_KILLED_CODE);
+    CloseHandle(ours);
+    CloseHandle(theirs);
+}
+
 static void stdin_that_is_no_channel_is_refused(void) {
     fy_parent parent = {.channel = -5};
     HANDLE kept = GetStdHandle(STD_INPUT_HANDLE), reading, writing;
@@ -134,6 +176,7 @@ static const fy_test tests[] = {
     FY_TEST(no_handle_is_left_open),
     FY_TEST(nobody_outlives_a_parent_that_was_ended),
     FY_TEST(stdin_that_is_no_channel_is_refused),
+    FY_TEST(end_of_the_parent_is_seen),
 };
 
 static const worker_mode modes[] = {
