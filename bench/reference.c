@@ -4,37 +4,10 @@
  * runs, and no spinning but for W5's posts. It shows how far there is to go, not what a library should do. */
 #include "bench.h"
 
-#include <linux/futex.h>
+#define BELL_FLAG FUTEX_PRIVATE_FLAG
+#include "bell.h"
+
 #include <sched.h>
-#include <stdatomic.h>
-#include <sys/syscall.h>
-
-/* ---- a place to sleep: whoever sleeps says so first, then looks again ---- */
-
-typedef struct bell {
-    _Alignas(64) atomic_int asleep;
-} bell;
-
-static void bell_ring(bell *self)
-{
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&self->asleep, memory_order_relaxed) && atomic_exchange(&self->asleep, 0))
-        syscall(SYS_futex, &self->asleep, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-}
-
-static void bell_will_sleep(bell *self)
-{
-    atomic_store(&self->asleep, 1);
-    atomic_thread_fence(memory_order_seq_cst);
-}
-
-static void bell_sleep(bell *self, bool something_came)
-{
-    if (something_came)
-        atomic_store(&self->asleep, 0);
-    while (atomic_load_explicit(&self->asleep, memory_order_acquire))
-        syscall(SYS_futex, &self->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
-}
 
 /* ---- the ring ---- */
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the same work on Ferry and on every peer that is installed, and compares medians:
 #
-#     run.sh [--rounds N] [--quick] [WORKLOAD...]      workloads: W1 W2 W2b W3 W4 W5 W6 W9 W10 W11 (default: all)
+#     run.sh [--rounds N] [--quick] [WORKLOAD...]      workloads: W1 W2 W2b W3 W4 W5 W6 W7 W9 W10 W11 (default: all)
 #
 # Installs the peers where it can, builds Release, runs the programs by turns, prints one line per peer and metric, then
 # the ratios. Fails if any program found its own work wrong. --quick: smaller sizes, to see that everything runs.
@@ -10,7 +10,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
 
-peers="ferry libuv asio boost libev libevent apr reference"
+peers="ferry libuv asio boost libev libevent python apr reference socket shm"
 build=$root/build/bench
 results=$build/results.txt
 failures=$build/failures.txt
@@ -34,6 +34,12 @@ W5  | w5_ping_unpinned | any | ping-pong          | 100000   | 5000
 W6  | w6_1             | any | echo-1             | 20000    | 2000
 W6  | w6_50            | any | echo-50            | 300000   | 20000
 W6  | w6_1000          | any | echo-1000          | 300000   | 20000
+W7  | w7_64            | any | process-throughput | 1000000  | 50000
+W7  | w7_64_pinned     | one | process-latency    | 10000    | 1000
+W7  | w7_64_unpinned   | any | process-latency    | 10000    | 1000
+W7  | w7_job_pinned    | one | process-latency-of-jobs | 10000 | 1000
+W7  | w7_job_unpinned  | any | process-latency-of-jobs | 10000 | 1000
+W7  | w7_1m            | any | process-large      | 2000     | 100
 W9  | w9_timer         | any | memory-timer       | 1000000  | 100000
 W9  | w9_job           | any | memory-job         | 1000000  | 100000
 W9  | w9_connection    | any | memory-connection  | 10000    | 500
@@ -62,7 +68,7 @@ while [ $# -gt 0 ]; do
         rounds=$2
         shift
         ;;
-    W1 | W2 | W2b | W3 | W4 | W5 | W6 | W9 | W10 | W11) wanted="$wanted $1" ;;
+    W1 | W2 | W2b | W3 | W4 | W5 | W6 | W7 | W9 | W10 | W11) wanted="$wanted $1" ;;
     *) usage ;;
     esac
     shift
@@ -71,19 +77,23 @@ case $rounds in '' | 0* | *[!0-9]*) usage ;; esac
 
 # program_of PEER WORKLOAD: its program that knows the workload; nothing if it has none. A peer may have several.
 program_of() {
-    for program in "$build/bench/bench_$1" "$build/bench/bench_$1"_*; do
+    for program in "$build/bench/bench_$1" "$build/bench/bench_$1"_* "$root/bench/$1"_*.py; do
         if [ -x "$program" ] && "$program" list | grep -qx "$2"; then
             echo "$program"
         fi
     done
 }
 
-# size_for PEER PREFIX SIZE: as asked, but APR's own queue is walked by every push.
+# size_for PEER PREFIX SIZE: as asked, but APR's own queue is walked by every push, and Python takes its time.
 size_for() {
     case "$1 $2" in
-    "apr w2b") [ "$3" -lt 20000 ] && echo "$3" || echo 20000 ;;
-    *) echo "$3" ;;
+    "apr w2b") most=20000 ;;
+    "python w7_64") most=10000 ;;
+    "python w7_64_"*) most=2000 ;;
+    "python w7_1m") most=300 ;;
+    *) most=$3 ;;
     esac
+    [ "$3" -lt "$most" ] && echo "$3" || echo "$most"
 }
 
 # run_once WORKLOAD PREFIX CORES NAME SIZE PEER PROGRAM: appends what it prints, or notes that it failed.

@@ -6,12 +6,12 @@ import collections
 import statistics
 import sys
 
-# Shown, but never "the best peer": a hand-written limit, and the bare pool that Ferry itself stands on.
-YARDSTICKS = ["apr", "reference"]
+# Shown, but never "the best peer": hand-written limits, and the bare pool that Ferry itself stands on.
+YARDSTICKS = ["apr", "reference", "socket", "shm"]
 LEGEND = """Ferry's advantage, by medians: above 1 means that Ferry is better, in every row (where less is better, the
-ratio is turned over). "ratio" is to the best of libuv, asio, boost, libev and libevent; then to each of them, to the
-bare APR pool and to the hand-written limit. "spread" is how far the rounds lie apart."""
-PEERS = ["libuv", "asio", "boost", "libev", "libevent"] + YARDSTICKS
+ratio is turned over). "ratio" is to the best of libuv, asio, boost, libev, libevent and Python; then to each of
+them, to the bare APR pool and to the hand-written limits. "spread" is how far the rounds lie apart."""
+PEERS = ["libuv", "asio", "boost", "libev", "libevent", "python"] + YARDSTICKS
 
 
 def read(path):
