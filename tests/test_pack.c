@@ -139,7 +139,7 @@ static void bytes_that_lie_askew_are_refused_in_place_and_copied_out(void) {
 static void empty_pack_is_no_bytes(void) {
     ferry_pack pack = {0};
     ferry_unpack in;
-    const void *bytes = &pack;
+    void *bytes = &pack;
     size_t size = 9;
     CHECK_STATUS(ferry_pack_finish(&pack, &bytes, &size), 0);
     CHECK(bytes == NULL);
@@ -193,11 +193,8 @@ static ferry_status swap(void *arg, ferry_call *call) {
 /* Runs `function` by hand with what the pack holds. */
 static ferry_job *ran_with(fy_manual *manual, ferry_function *function, const ferry_pack *pack) {
     ferry_job *job;
-    const void *bytes;
-    size_t size;
-    CHECK_STATUS(ferry_pack_finish(pack, &bytes, &size), 0);
-    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = function, .arg = (void *)(uintptr_t)bytes,
-                                 .arg_size = size};
+    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = function};
+    CHECK_STATUS(ferry_pack_finish(pack, &options.arg, &options.arg_size), 0);
     CHECK_STATUS(ferry_executor_submit_with(manual->executor, &options, &job), 0);
     CHECK_INT(fy_manual_run_all(manual, NULL), 1);
     return job;
@@ -258,7 +255,7 @@ static void result_that_could_not_be_packed_is_the_jobs_error(void) {
 /* ---- what makes no sense ---- */
 
 static void senseless_packing_is_refused_and_the_error_stays(void) {
-    const void *bytes = &bytes;
+    void *bytes = &bytes;
     size_t size = 9;
     for (int mistake = 0; mistake < 7; mistake++) {
         ferry_pack pack = {0};
@@ -304,7 +301,7 @@ static void senseless_packing_is_refused_and_the_error_stays(void) {
 static int pack_until_refused(void) {
     static const unsigned char block[1000];
     ferry_pack pack = {0};
-    const void *bytes = NULL;
+    void *bytes = NULL;
     size_t size = 0;
     pack_all(&pack);
     ferry_pack_bytes(&pack, block, sizeof block);

@@ -209,7 +209,7 @@ static void senseless_unpacking_is_refused(void) {
 }
 
 static void null_is_borne(void) {
-    const void *bytes;
+    void *bytes;
     size_t size;
     ferry_pack pack = {0};
     pack_all(NULL);

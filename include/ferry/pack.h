@@ -5,8 +5,9 @@
  *     ferry_pack pack = {0};                              ferry_unpack in;
  *     ferry_pack_string(&pack, path);                     ferry_unpack_init(&in, arg, ferry_call_arg_size(call));
  *     ferry_pack_integer(&pack, width);                   const char *path = ferry_unpack_string(&in);
- *     status = ferry_pack_finish(&pack, &bytes, &size);   int64_t width = ferry_unpack_integer(&in);
- *     ... submit ...                                      status = ferry_unpack_end(&in);
+ *     status = ferry_pack_finish(&pack, &options.arg,     int64_t width = ferry_unpack_integer(&in);
+ *                                &options.arg_size);      status = ferry_unpack_end(&in);
+ *     ... submit ...
  *     ferry_pack_fini(&pack);
  *
  * An error stays: what is packed or unpacked after it does nothing, so the last call tells of the first that failed.
@@ -52,7 +53,7 @@ FERRY_API void ferry_pack_array(ferry_pack *pack, const void *elements, size_t e
  * Owns:    borrowed, until something more is packed or the pack ends.
  * Returns: 0, APR_ENOMEM, APR_EINVAL: of the first call that failed.
  * Thread:  any. */
-FERRY_API ferry_status ferry_pack_finish(const ferry_pack *pack, const void **ret_bytes, size_t *ret_size);
+FERRY_API ferry_status ferry_pack_finish(const ferry_pack *pack, void **ret_bytes, size_t *ret_size);
 
 /* Makes the bytes the function's result, to be used as `return ferry_return_packed(call, &pack);`.
  *

@@ -117,7 +117,7 @@ void ferry_pack_array(ferry_pack *pack, const void *elements, size_t element_siz
 
 /* ---- the whole ---- */
 
-ferry_status ferry_pack_finish(const ferry_pack *pack, const void **ret_bytes, size_t *ret_size) {
+ferry_status ferry_pack_finish(const ferry_pack *pack, void **ret_bytes, size_t *ret_size) {
     if (!pack || !ret_bytes || !ret_size)
         return APR_EINVAL;
     if (pack->status)

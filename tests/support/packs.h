@@ -33,7 +33,7 @@ static inline void pack_all(ferry_pack *pack) {
 }
 
 static inline void begin_reading(const ferry_pack *pack, ferry_unpack *in) {
-    const void *bytes;
+    void *bytes;
     size_t size;
     CHECK_STATUS(ferry_pack_finish(pack, &bytes, &size), 0);
     ferry_unpack_init(in, bytes, size);
