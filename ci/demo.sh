@@ -34,6 +34,9 @@ sums=$root/build/demo/digest.sha1
 set -- include src tests examples bench ci docs cmake "$headers"
 say "digest $*"
 build/demo/examples/digest --progress --output "$sums" "$@"
+say "digest --processes $*"
+build/demo/examples/digest --processes --progress --output "$sums.processes" "$@"
+cmp "$sums" "$sums.processes"
 
 expected=$(find -H "$@" -type f | wc -l | tr -d ' ')
 hashed=$(wc -l <"$sums" | tr -d ' ')

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The digest program: what its parts know of each other. A file goes walk -> window -> hash -> output; walking, hashing
- * and writing are jobs on one pool, everything else happens on the loop's thread.
+ * and writing are jobs, everything else happens on the loop's thread. Walking and writing are done by a thread pool,
+ * hashing by the same one or by a process pool: it is given bytes and answers with bytes, so it runs on either.
  *
  *     job.c       starts a job whose end is told to a callback
  *     walk.c      finds files, in the order of a sorted walk
@@ -51,19 +52,27 @@ void walk_batch_clear(walk_batch *batch);
 
 /* ---- hash.c ---- */
 
+typedef struct hash {
+    unsigned char sha1[APR_SHA1_DIGESTSIZE];
+    uint64_t size;          /* bytes that were hashed */
+} hash;
+
+/* Portable. Its argument is a path, packed; its result a hash, packed. */
+ferry_function hash_file;
+
+/* Bytes that were hashed by this process so far, also of files that are not done. */
+extern atomic_uint_fast64_t hashed_here;
+
+/* ---- window.c ---- */
+
 typedef struct file {
     char *path;
-    atomic_uint_fast64_t *progress;     /* shared by all: bytes hashed so far */
-    uint64_t size;                      /* bytes hashed of this one */
-    unsigned char sha1[APR_SHA1_DIGESTSIZE];
-    /* The job above this line, the loop below. */
+    hash hash;
     struct digest *digest;
     ferry_future *hashing;
     ferry_status status;
     bool done;
 } file;
-
-ferry_function hash_file; /* arg: a file */
 
 /* ---- output.c ---- */
 
@@ -102,13 +111,14 @@ typedef struct progress {
     uint64_t files, bytes;
 } progress;
 
-/* ---- window.c ---- */
+/* ---- window.c: the whole ---- */
 
 enum { WINDOW = 256 };
 
 typedef struct digest {
     ferry_loop *loop;
-    ferry_executor *pool;
+    ferry_executor *pool;       /* threads */
+    ferry_executor *processes;  /* hash if there are any: else the threads do */
     walk_batch batch;
     size_t taken;               /* how many of the batch are in the window already */
     ferry_future *walking;
@@ -117,7 +127,6 @@ typedef struct digest {
     size_t first, count;
     output output;
     progress progress;
-    atomic_uint_fast64_t hashed;
     uint64_t files, bytes, failures;
     bool stopping;
     ferry_status status;        /* why it is stopping */
@@ -129,7 +138,7 @@ void digest_go_on(digest *self);
 void digest_stop(digest *self, ferry_status status);
 /* Writes the lines that are ready, however few. */
 void digest_flush(digest *self);
-/* Only after the pool was closed: until then jobs may use what this frees. */
+/* Only after the pools were closed: until then jobs may use what this frees. */
 void digest_clear(digest *self);
 
 ferry_status progress_start(digest *self, char *const *paths, size_t count, bool bar);

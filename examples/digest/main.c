@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest: the SHA-1 of every file under the paths, as sha1sum prints it, hashed on a thread pool while the loop stays
- * free. It decides what the options mean, in which order things are made and ended, and the exit status:
- * 0; 1 if a file or the run failed; 2 for wrong options; 130 after Ctrl-C. */
+/* digest: the SHA-1 of every file under the paths, as sha1sum prints it, hashed on a pool of threads or of processes
+ * while the loop stays free. It decides what the options mean, in which order things are made and ended, and the exit
+ * status: 0; 1 if a file or the run failed; 2 for wrong options; 130 after Ctrl-C. */
 #include "digest.h"
 
 #include <apr_getopt.h>
 #include <apr_general.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const char usage[] =
-    "usage: digest [--workers N] [--output FILE] [--progress] [--quiet] PATH...\n"
+    "usage: digest [--workers N] [--processes] [--output FILE] [--progress] [--quiet] PATH...\n"
     "Prints the SHA-1 of every regular file under each PATH, in the order of a sorted walk.\n"
     "Symbolic links are followed only if they are a PATH.\n"
-    "  --workers N    at most N threads\n"
+    "  --workers N    at most N threads, or processes\n"
+    "  --processes    hash in other processes, not in threads\n"
     "  --output FILE  print to FILE\n"
     "  --progress     draw the progress bar even if stderr is no terminal\n"
     "  --quiet        no progress bar, no summary\n";
@@ -22,7 +24,7 @@ static const char usage[] =
 typedef struct arguments {
     size_t workers;
     const char *output;
-    bool progress, quiet, help;
+    bool processes, progress, quiet, help;
     char **paths;
     size_t path_count;
 } arguments;
@@ -35,6 +37,9 @@ static bool take_option(arguments *self, int option, const char *value) {
     case 'w':
         self->workers = strtoul(value, &end, 10);
         return self->workers > 0 && *end == '\0' && *value != '-';
+    case 'm':
+        self->processes = true;
+        return true;
     case 'o':
         self->output = value;
         return true;
@@ -52,8 +57,9 @@ static bool take_option(arguments *self, int option, const char *value) {
 
 static bool read_arguments(arguments *self, int argc, char **argv, apr_pool_t *pool) {
     static const apr_getopt_option_t options[] = {
-        {"workers", 'w', 1, NULL}, {"output", 'o', 1, NULL}, {"progress", 'p', 0, NULL},
-        {"quiet", 'q', 0, NULL},   {"help", 'h', 0, NULL},   {NULL, 0, 0, NULL},
+        {"workers", 'w', 1, NULL},  {"processes", 'm', 0, NULL}, {"output", 'o', 1, NULL},
+        {"progress", 'p', 0, NULL}, {"quiet", 'q', 0, NULL},     {"help", 'h', 0, NULL},
+        {NULL, 0, 0, NULL},
     };
     apr_getopt_t *reader;
     const char *value;
@@ -87,12 +93,22 @@ static apr_status_t open_output(digest *self, const char *path, apr_pool_t *pool
                          APR_FPROT_OS_DEFAULT, pool);
 }
 
-static ferry_status make(digest *self, const arguments *options, apr_pool_t *pool) {
-    ferry_thread_pool_options pool_options = {
+/* Hashing a file once more does no harm: one whose worker was killed is tried again. */
+static ferry_status make_pools(digest *self, const arguments *options) {
+    ferry_thread_pool_options threads = {
         FERRY_THREAD_POOL_OPTIONS, .max_workers = options->workers, .thread_name_prefix = "digest"};
+    ferry_process_pool_options processes = {
+        FERRY_PROCESS_POOL_OPTIONS, .max_workers = options->workers, .worker_name_prefix = "digest", .max_retries = 1};
+    ferry_status status = ferry_thread_pool_create(&threads, &self->pool);
+    if (!status && options->processes)
+        status = ferry_process_pool_create(&processes, &self->processes);
+    return status;
+}
+
+static ferry_status make(digest *self, const arguments *options, apr_pool_t *pool) {
     ferry_status status = ferry_loop_create(NULL, &self->loop);
     if (!status)
-        status = ferry_thread_pool_create(&pool_options, &self->pool);
+        status = make_pools(self, options);
     if (!status)
         status = walk_open(options->paths, options->path_count, false, &self->batch.walk);
     if (!status)
@@ -114,10 +130,13 @@ static ferry_status run(digest *self, const arguments *options, apr_pool_t *pool
     return status ? status : self->status;
 }
 
-/* The pool first: until its jobs have ended they use what is freed after it. */
+/* The pools first: until their jobs have ended they use what is freed after them. */
 static ferry_status end(digest *self) {
     progress_stop(self);
-    ferry_status status = ferry_executor_close(self->pool);
+    ferry_status status = ferry_executor_close(self->processes);
+    ferry_status threads_status = ferry_executor_close(self->pool);
+    if (!status)
+        status = threads_status;
     progress_clear(&self->progress);
     digest_clear(self);
     walk_close(self->batch.walk);
@@ -153,9 +172,22 @@ static int digest_paths(const arguments *options, apr_pool_t *pool) {
     return interrupted ? 130 : status || self.failures;
 }
 
+/* In a worker process this does not return. A terminal's Ctrl-C goes to the workers, too, but is the parent's to
+ * heed. */
+static bool init_worker(int argc, char **argv) {
+    static const ferry_portable functions[] = {{"hash_file", hash_file, FERRY_IDEMPOTENT}, {NULL, NULL, 0}};
+    void (*before)(int) = signal(SIGINT, SIG_IGN);
+    ferry_status status = ferry_worker_init(argc, argv, functions);
+    return before != SIG_ERR && signal(SIGINT, before) != SIG_ERR && !status;
+}
+
 int main(int argc, char **argv) {
     arguments options = {0};
     apr_pool_t *pool;
+    if (!init_worker(argc, argv)) {
+        fprintf(stderr, "digest: worker processes could not be provided for\n");
+        return 1;
+    }
     if (apr_app_initialize(&argc, (const char *const **)&argv, NULL) || apr_pool_create(&pool, NULL)) {
         fprintf(stderr, "digest: APR could not be started\n");
         return 1;

@@ -55,7 +55,7 @@ ferry_status output_add(output *self, const file *hashed) {
         return APR_ENOMEM;
     if (strpbrk(hashed->path, "\\\n"))
         put(line, '\\');
-    put_hex(line, hashed->sha1, sizeof hashed->sha1);
+    put_hex(line, hashed->hash.sha1, sizeof hashed->hash.sha1);
     put(line, ' ');
     put(line, ' ');
     for (const char *character = hashed->path; *character; character++) {

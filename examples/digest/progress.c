@@ -65,7 +65,7 @@ static double share_done(const progress *self, uint64_t bytes, uint64_t files) {
 
 static void draw(digest *self) {
     progress *mine = &self->progress;
-    uint64_t bytes = atomic_load_explicit(&self->hashed, memory_order_relaxed);
+    uint64_t bytes = atomic_load_explicit(&hashed_here, memory_order_relaxed);
     double seconds = (double)(ferry_now() - mine->started_us) / 1e6;
     double share = share_done(mine, bytes, self->files + self->failures);
     char bar[BAR_WIDTH + 1] = "      counting          ";

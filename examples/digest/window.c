@@ -25,7 +25,7 @@ static void retire(digest *self) {
             if (status)
                 digest_stop(self, status);
             self->files++;
-            self->bytes += oldest->size;
+            self->bytes += oldest->hash.size;
         }
         free(oldest->path);
         self->first = (self->first + 1) % WINDOW;
@@ -43,25 +43,51 @@ static ferry_status take_status(ferry_future **future) {
     return status;
 }
 
+static ferry_status unpack_hash(ferry_future *future, hash *ret_hash) {
+    ferry_unpack answer;
+    size_t size;
+    const void *bytes = ferry_future_bytes(future, &size);
+    ferry_unpack_init(&answer, bytes, size);
+    ferry_unpack_struct(&answer, ret_hash, sizeof *ret_hash);
+    return ferry_unpack_end(&answer);
+}
+
+/* What other processes hash is known when they have ended with it. */
 static ferry_status hashed(ferry_future *future, void *arg) {
     file *self = arg;
-    (void)future;
+    ferry_status unpacked = unpack_hash(future, &self->hash);
+    if (self->digest->processes)
+        atomic_fetch_add_explicit(&hashed_here, self->hash.size, memory_order_relaxed);
     self->status = take_status(&self->hashing);
+    if (!self->status)
+        self->status = unpacked;
     self->done = true;
     digest_go_on(self->digest);
     return 0;
 }
 
+/* The path is copied into the job, and on to the process that runs it. */
+static ferry_status start_hashing(digest *self, file *added) {
+    ferry_executor *hashers = self->processes ? self->processes : self->pool;
+    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = hash_file, .name = added->path};
+    ferry_pack path = {0};
+    ferry_pack_string(&path, added->path);
+    ferry_status status = ferry_pack_finish(&path, &options.arg, &options.arg_size);
+    if (!status)
+        status = start_job(self->loop, hashers, &options, hashed, added, &added->hashing);
+    ferry_pack_fini(&path);
+    return status;
+}
+
 static void admit_file(digest *self, const found *next) {
     file *added = &self->window[(self->first + self->count) % WINDOW];
-    *added = (file){.path = next->path, .progress = &self->hashed, .digest = self, .status = next->status};
+    *added = (file){.path = next->path, .digest = self, .status = next->status};
     self->count++;
     if (added->status) {
         added->done = true;
         return;
     }
-    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = hash_file, .arg = added, .name = added->path};
-    ferry_status status = start_job(self->loop, self->pool, &options, hashed, added, &added->hashing);
+    ferry_status status = start_hashing(self, added);
     if (status)
         digest_stop(self, status);
 }

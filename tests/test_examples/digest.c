@@ -70,6 +70,23 @@ static void output_is_in_walk_order_whatever_the_number_of_workers(void) {
     tree_end(pool);
 }
 
+static void processes_print_the_same_as_threads(void) {
+    static const char *const workers[] = {"1", "3"};
+    const char *list[1 + MANY + 1] = {"tree/0 large"};
+    apr_pool_t *pool = tree_begin(WORK);
+    tree_file(pool, list[0], TREE_LARGE);
+    tree_files(pool, "tree/many", MANY, list + 1);
+    for (size_t i = 0; i < sizeof workers / sizeof workers[0]; i++) {
+        PROGRAM_RUN(&digest, WORK, EXAMPLE("digest"), "--processes", "--workers", workers[i], "missing", "tree");
+        CHECK_INT(digest.code, 1);
+        check_sums(pool, list);
+        check_failed(pool, "missing");
+        CHECK(strstr(digest.errors, "601 files, "));
+        CHECK(strstr(digest.errors, " 1 failures, largest loop lag "));
+    }
+    tree_end(pool);
+}
+
 static void paths_come_in_the_order_given(void) {
     static const char *const list[] = {"b", "a/1", "a/2", "b", NULL};
     apr_pool_t *pool = tree_begin(WORK);
@@ -163,13 +180,13 @@ static void wrong_options_are_refused_with_the_usage(void) {
 /* ---- the bar, and Ctrl-C ---- */
 
 /* All files before the endless one are done once the bar says so. */
-static void interrupt_ends_it_cleanly_with_whole_lines(void) {
+static void check_interrupt(const char *option) {
     const char *list[10 + 1] = {0};
     CHECK(fy_system_begin_interrupts());
     apr_pool_t *pool = tree_begin(WORK);
     tree_files(pool, "tree", 10, list);
     tree_endless_file(pool, "tree/endless");
-    const char *const arguments[] = {EXAMPLE("digest"), "--workers", "2", "--progress", "tree", NULL};
+    const char *const arguments[] = {EXAMPLE("digest"), "--progress", option, "--workers", "2", "tree", NULL};
     program_start(&digest, WORK, arguments);
     program_wait_for(&digest, "% 10 of 11 files ");
     CHECK(fy_system_interrupt(digest.process.pid));
@@ -180,6 +197,14 @@ static void interrupt_ends_it_cleanly_with_whole_lines(void) {
     CHECK(strstr(digest.errors, "\n10 files, "));
     CHECK(strstr(digest.errors, " 0 failures, "));
     tree_end(pool);
+}
+
+static void interrupt_ends_it_cleanly_with_whole_lines(void) {
+    check_interrupt("--progress");
+}
+
+static void interrupt_ends_processes_too(void) {
+    check_interrupt("--processes");
 }
 
 /* Many names fill a pipe soon, if they are long; but a path must not be too long for Windows. */
@@ -226,6 +251,7 @@ static void interrupt_while_the_target_is_blocked(void) {
 static const fy_test tests[] = {
     FY_TEST(names_and_sizes_of_all_kinds_are_hashed),
     FY_TEST(output_is_in_walk_order_whatever_the_number_of_workers),
+    FY_TEST(processes_print_the_same_as_threads),
     FY_TEST(paths_come_in_the_order_given),
     FY_TEST(output_option_prints_to_a_file_and_quiet_says_nothing_else),
     FY_TEST(unreadable_path_is_reported_and_the_rest_goes_on),
@@ -233,6 +259,7 @@ static const fy_test tests[] = {
     FY_TEST(target_that_cannot_be_opened_fails_the_run),
     FY_TEST(wrong_options_are_refused_with_the_usage),
     FY_TEST(interrupt_ends_it_cleanly_with_whole_lines),
+    FY_TEST(interrupt_ends_processes_too),
     FY_TEST(interrupt_while_the_target_is_blocked),
 };
 
