@@ -36,6 +36,25 @@ extern "C" {
 #define FERRY_PRINTF(format_index, first_index)
 #endif
 
+/* FERRY_AUTO(ferry_future, future) = NULL; declares a pointer whose reference is given up when its scope is left, by
+ * whichever way: at the end, by return, break or goto, and so when a wait in it was cancelled. What holds other things
+ * than references is closed. It may be NULL; who passes the reference on sets it to NULL. Pointers that were declared
+ * last go first.
+ *
+ * A task that has not ended when its loop is closed never leaves its scopes: what must not be left behind even then is
+ * ferry_defer's. Timeout scopes and task groups have no such form, for how a scope ends is the status of their close.
+ *
+ * Only where the compiler can do that: FERRY_AUTO is not defined elsewhere. */
+#if defined(__GNUC__) || defined(__clang__)
+#define FERRY_AUTO(type, name) __attribute__((__cleanup__(type##_auto), __unused__)) type *name
+#define FERRY_AUTO_BY(type, release)                \
+    static inline void type##_auto(type **pointer) { \
+        release(*pointer);                          \
+    }
+#else
+#define FERRY_AUTO_BY(type, release)
+#endif
+
 #define FERRY_VERSION_MAJOR 0
 #define FERRY_VERSION_MINOR 1
 #define FERRY_VERSION_PATCH 0

@@ -25,6 +25,7 @@ FERRY_API ferry_status ferry_context_var_create(const char *name, ferry_free *va
 
 /* One less reference. Takes NULL. Thread: any. */
 FERRY_API void ferry_context_var_unref(ferry_context_var *var);
+FERRY_AUTO_BY(ferry_context_var, ferry_context_var_unref)
 
 /* Thread: any. */
 FERRY_API const char *ferry_context_var_name(const ferry_context_var *var);
@@ -57,6 +58,7 @@ FERRY_API ferry_status ferry_context_copy(ferry_context **ret_context);
 /* One more, one less reference; both take NULL. Thread: the context's. */
 FERRY_API ferry_context *ferry_context_ref(ferry_context *context);
 FERRY_API void ferry_context_unref(ferry_context *context);
+FERRY_AUTO_BY(ferry_context, ferry_context_unref)
 
 /* As the calls of the variable, for whoever is outside. Thread: the context's. */
 FERRY_API void *ferry_context_get(const ferry_context *context, const ferry_context_var *var);

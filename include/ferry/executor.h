@@ -108,6 +108,7 @@ FERRY_API ferry_status ferry_map_next(ferry_map *map, ferry_job **ret_job);
 
 /* Ends the map: jobs that have not started are cancelled. Takes NULL. Thread: any. */
 FERRY_API void ferry_map_close(ferry_map *map);
+FERRY_AUTO_BY(ferry_map, ferry_map_close)
 
 /* ---- ending ---- */
 
@@ -115,6 +116,7 @@ FERRY_API void ferry_map_close(ferry_map *map);
  * finish and its workers end by themselves. Thread: any. */
 FERRY_API ferry_executor *ferry_executor_ref(ferry_executor *executor);
 FERRY_API void ferry_executor_unref(ferry_executor *executor);
+FERRY_AUTO_BY(ferry_executor, ferry_executor_unref)
 
 /* Takes no more jobs (`Executor.shutdown`). Queued jobs run all the same, or with cancel_futures are cancelled. With
  * wait it blocks until every worker has ended, for at most timeout_us. May be called again, also to wait after not

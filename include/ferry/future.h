@@ -31,6 +31,7 @@ FERRY_API ferry_status ferry_future_create_from(const char *origin, ferry_loop *
  * exception handler. Thread: loop. */
 FERRY_API ferry_future *ferry_future_ref(ferry_future *future);
 FERRY_API void ferry_future_unref(ferry_future *future);
+FERRY_AUTO_BY(ferry_future, ferry_future_unref)
 /* Unrefs each and sets it to NULL. Thread: loop. */
 FERRY_API void ferry_future_unref_all(ferry_future **futures, size_t count);
 
@@ -173,6 +174,7 @@ FERRY_API ferry_status ferry_as_completed_next(ferry_as_completed *iterator, fer
 
 /* Ends the iteration; members are not cancelled, futures of next() that are pending are. Takes NULL. Thread: loop. */
 FERRY_API void ferry_as_completed_close(ferry_as_completed *iterator);
+FERRY_AUTO_BY(ferry_as_completed, ferry_as_completed_close)
 
 /* ---- one, with a reserve ---- */
 

@@ -72,6 +72,7 @@ FERRY_API ferry_status ferry_socket_adopt_from(const char *origin, ferry_loop *l
 /* One more, one less reference; both take NULL. The last one closes a socket that is still open. Thread: loop. */
 FERRY_API ferry_socket *ferry_socket_ref(ferry_socket *socket);
 FERRY_API void ferry_socket_unref(ferry_socket *socket);
+FERRY_AUTO_BY(ferry_socket, ferry_socket_unref)
 
 /* Closes the socket and gives one reference back; takes NULL (`socket.close`). Operations that are not done are
  * cancelled, as their futures would be; the handle is closed when the last of them is, or at once. Whoever still holds

@@ -64,6 +64,7 @@ typedef enum { FERRY_JOB_PENDING, FERRY_JOB_RUNNING, FERRY_JOB_CANCELLED, FERRY_
  * Thread: any. */
 FERRY_API ferry_job *ferry_job_ref(ferry_job *job);
 FERRY_API void ferry_job_unref(ferry_job *job);
+FERRY_AUTO_BY(ferry_job, ferry_job_unref)
 /* Unrefs each and sets it to NULL. Thread: any. */
 FERRY_API void ferry_job_unref_all(ferry_job **jobs, size_t count);
 
@@ -177,6 +178,7 @@ FERRY_API ferry_status ferry_jobs_as_completed_next(ferry_jobs_as_completed *ite
 
 /* Ends the iteration; nothing is cancelled. Takes NULL. Thread: any. */
 FERRY_API void ferry_jobs_as_completed_close(ferry_jobs_as_completed *iterator);
+FERRY_AUTO_BY(ferry_jobs_as_completed, ferry_jobs_as_completed_close)
 
 /* ---- for those who write an executor ---- */
 

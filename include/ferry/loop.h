@@ -49,6 +49,7 @@ FERRY_API ferry_status ferry_loop_create(const ferry_loop_options *options, ferr
  * Takes NULL. Thread: any; the last one: loop. */
 FERRY_API ferry_loop *ferry_loop_ref(ferry_loop *loop);
 FERRY_API void ferry_loop_unref(ferry_loop *loop);
+FERRY_AUTO_BY(ferry_loop, ferry_loop_unref)
 
 /* Closes the loop (`loop.close`): what is posted and not yet run is dropped, timers too; the default executor is shut
  * down without waiting, jobs already queued on it still run, and what they return is dropped. Closing again does
@@ -199,6 +200,7 @@ FERRY_API const char *ferry_handle_origin(const ferry_handle *handle);
 /* One more, one less reference; the last one does not cancel. Take NULL. Thread: as cancel. */
 FERRY_API ferry_handle *ferry_handle_ref(ferry_handle *handle);
 FERRY_API void ferry_handle_unref(ferry_handle *handle);
+FERRY_AUTO_BY(ferry_handle, ferry_handle_unref)
 
 /* ---- errors nobody handled ---- */
 

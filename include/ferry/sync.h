@@ -35,6 +35,7 @@ FERRY_API ferry_status ferry_event_create(ferry_loop *loop, ferry_event **ret_ev
 /* One more, one less; both take NULL. Thread: loop. */
 FERRY_API ferry_event *ferry_event_ref(ferry_event *event);
 FERRY_API void ferry_event_unref(ferry_event *event);
+FERRY_AUTO_BY(ferry_event, ferry_event_unref)
 
 /* Sets it, and all who wait are done, even if it is cleared before they run; clears it; looks. Thread: loop. */
 FERRY_API ferry_status ferry_event_set(ferry_event *event);
@@ -57,6 +58,7 @@ FERRY_API ferry_status ferry_lock_create(ferry_loop *loop, ferry_lock **ret_lock
 /* One more, one less; both take NULL. Thread: loop. */
 FERRY_API ferry_lock *ferry_lock_ref(ferry_lock *lock);
 FERRY_API void ferry_lock_unref(ferry_lock *lock);
+FERRY_AUTO_BY(ferry_lock, ferry_lock_unref)
 
 /* Waits until the lock is the caller's (`acquire`): the calling task's; outside of one, the future makes it nobody's in
  * particular.
@@ -91,6 +93,7 @@ FERRY_API ferry_status ferry_condition_create(ferry_loop *loop, ferry_lock *lock
  * Thread: loop. */
 FERRY_API ferry_condition *ferry_condition_ref(ferry_condition *condition);
 FERRY_API void ferry_condition_unref(ferry_condition *condition);
+FERRY_AUTO_BY(ferry_condition, ferry_condition_unref)
 
 /* The lock, to acquire and release. Borrowed. Thread: loop. */
 FERRY_API ferry_lock *ferry_condition_lock(const ferry_condition *condition);
@@ -142,6 +145,7 @@ FERRY_API ferry_status ferry_semaphore_create(ferry_loop *loop, int64_t value, i
 /* One more, one less; both take NULL. Thread: loop. */
 FERRY_API ferry_semaphore *ferry_semaphore_ref(ferry_semaphore *semaphore);
 FERRY_API void ferry_semaphore_unref(ferry_semaphore *semaphore);
+FERRY_AUTO_BY(ferry_semaphore, ferry_semaphore_unref)
 
 /* Waits until a unit is the caller's (`acquire`). Thread: loop, in a task; the second: loop. */
 #define ferry_semaphore_acquire(semaphore) ferry_semaphore_acquire_from(FERRY_HERE, semaphore)
@@ -167,6 +171,7 @@ FERRY_API ferry_status ferry_barrier_create(ferry_loop *loop, size_t parties, fe
 /* One more, one less; both take NULL. Thread: loop. */
 FERRY_API ferry_barrier *ferry_barrier_ref(ferry_barrier *barrier);
 FERRY_API void ferry_barrier_unref(ferry_barrier *barrier);
+FERRY_AUTO_BY(ferry_barrier, ferry_barrier_unref)
 
 /* Waits until all parties of the round are there (`wait`). The index, or the integer of the future, is the caller's in
  * the round: a different one for each, from 0 on. A party that is cancelled leaves its round to others.
@@ -225,6 +230,7 @@ FERRY_API ferry_status ferry_queue_create(ferry_loop *loop, const ferry_queue_op
 /* One more, one less; both take NULL. The last one frees the items that are left. Thread: loop. */
 FERRY_API ferry_queue *ferry_queue_ref(ferry_queue *queue);
 FERRY_API void ferry_queue_unref(ferry_queue *queue);
+FERRY_AUTO_BY(ferry_queue, ferry_queue_unref)
 
 /* Waits until there is room, and puts the item into the queue (`put`).
  *

@@ -20,6 +20,7 @@ extern "C" {
 #endif
 
 typedef ferry_future ferry_task;
+FERRY_AUTO_BY(ferry_task, ferry_future_unref)
 
 /* ---- making ---- */
 
