@@ -99,6 +99,38 @@ static void cancellation_after_the_notification_is_delivered_and_that_handed_on(
     }
 }
 
+static ferry_status wait_for_a_while(void *arg, ferry_call *call) {
+    party *self = arg;
+    ferry_timeout *timeout = NULL;
+    (void)call;
+    CHECK_STATUS(ferry_lock_acquire(lock), 0);
+    CHECK_STATUS(ferry_timeout_open(1000, &timeout), 0);
+    self->went = ferry_timeout_close(timeout, ferry_condition_wait(condition));
+    leave(self->letter);
+    CHECK_STATUS(ferry_sleep(0), 0); /* nothing of the scope's request is left */
+    CHECK_STATUS(ferry_lock_release(lock), 0); /* which nobody else may */
+    return 0;
+}
+
+/* CN-010: also where somebody else has it by then. */
+static void wait_that_runs_out_of_time_has_the_lock(void) {
+    for (int is_held = 0; is_held < 2; is_held++) {
+        begin_condition();
+        start_parties(wait_for_a_while, 0, 1);
+        if (is_held) {
+            hold();
+            run_for(loop, 2000);
+            CHECK_STRING(trace, "");
+            let_go();
+        }
+        run_until(parties[0].task);
+        CHECK_STRING(trace, "a");
+        end_parties(1);
+        CHECK_STATUS(parties[0].went, FERRY_ETIMEDOUT);
+        end_condition();
+    }
+}
+
 static int looks, level;
 
 static bool is_high(void *limit) {
@@ -155,6 +187,7 @@ static const fy_test tests[] = {
     FY_TEST(notified_and_cancelled_tasks_have_the_lock),
     FY_TEST(cancelled_task_returns_when_it_has_the_lock),
     FY_TEST(cancellation_after_the_notification_is_delivered_and_that_handed_on),
+    FY_TEST(wait_that_runs_out_of_time_has_the_lock),
     FY_TEST(predicate_is_looked_at_first_and_after_each_notification),
     FY_TEST(closing_the_loop_under_waiting_tasks_leaves_nothing),
 };
