@@ -393,6 +393,71 @@ static void buffer_allows_a_source_without_an_end(void) {
     CHECK_STATUS(ferry_executor_close(pool), 0);
 }
 
+/* ---- copies ---- */
+
+typedef struct counted_source {
+    int64_t place;
+    int64_t limit;
+} counted_source;
+
+static atomic_int copies_freed;
+
+static void count_freed(void *copy) {
+    CHECK(copy != NULL);
+    atomic_fetch_add(&copies_freed, 1);
+}
+
+/* Overwrites what it has given before. */
+static ferry_status give_place(void *source, void **ret_arg) {
+    counted_source *self = source;
+    if (self->place == self->limit)
+        return FERRY_EEXHAUSTED;
+    self->place++;
+    *ret_arg = &self->place;
+    return 0;
+}
+
+static ferry_status square_copy(void *copy, ferry_call *call) {
+    int64_t number = *(int64_t *)copy;
+    return ferry_return_integer(call, number * number);
+}
+
+static ferry_map_options copying_options(counted_source *source) {
+    return (ferry_map_options){FERRY_MAP_OPTIONS, .function = square_copy, .next = give_place, .source = source,
+                               .arg_free = count_freed, .arg_size = sizeof source->place};
+}
+
+static void copied_arguments_may_lie_in_one_place(void) {
+    ferry_executor *pool = fy_pool_of(2);
+    counted_source source = {.limit = 50};
+    ferry_map_options options = copying_options(&source);
+    atomic_store(&copies_freed, 0);
+    ferry_map *map = map_over(pool, &options);
+    for (int64_t i = 1; i <= source.limit; i++) {
+        ferry_job *job = NULL;
+        CHECK_STATUS(ferry_map_next(map, &job), 0);
+        CHECK_INT(ferry_job_integer(job), i * i);
+        ferry_job_unref(job);
+    }
+    check_exhausted(map);
+    ferry_map_close(map);
+    CHECK_STATUS(ferry_executor_close(pool), 0);
+    CHECK_INT(atomic_load(&copies_freed), source.limit);
+}
+
+static void refused_copies_are_nobodys(void) {
+    ferry_executor *pool = fy_pool_of(1);
+    counted_source source = {.limit = 3};
+    ferry_map_options options = copying_options(&source);
+    ferry_map *map = NULL;
+    atomic_store(&copies_freed, 0);
+    CHECK_STATUS(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER), 0);
+    CHECK_STATUS(ferry_executor_map(pool, &options, &map), FERRY_ESHUTDOWN);
+    CHECK_INT(source.place, 1);
+    CHECK_INT(atomic_load(&copies_freed), 0);
+    ferry_executor_unref(pool);
+}
+
 static const fy_test tests[] = {
     FY_TEST(results_come_in_the_order_of_the_arguments),
     FY_TEST(result_does_not_come_before_those_in_front_of_it),
@@ -408,6 +473,8 @@ static const fy_test tests[] = {
     FY_TEST(job_outlives_its_map),
     FY_TEST(no_more_is_taken_than_the_buffer_holds),
     FY_TEST(buffer_allows_a_source_without_an_end),
+    FY_TEST(copied_arguments_may_lie_in_one_place),
+    FY_TEST(refused_copies_are_nobodys),
 };
 
 FY_TEST_MAIN("map", tests)

@@ -81,6 +81,8 @@ typedef struct ferry_map_options {
     size_t buffer_size;         /* at most this many arguments are taken ahead of the results; 0: all at once */
     int64_t timeout_us;         /* for the whole map, from its opening; 0: none */
     ferry_free *arg_free;       /* as in ferry_job_options */
+    size_t arg_size;            /* as there: not 0: that many bytes at what the source gives are copied at once, which
+                                 * may lie in the same place every time */
 } ferry_map_options;
 
 #define FERRY_MAP_OPTIONS .size = sizeof(ferry_map_options)
@@ -91,7 +93,8 @@ typedef struct ferry_map ferry_map;
 /* Begins to submit (`Executor.map`).
  *
  * Owns:    *ret_map is yours: ferry_map_close it. An argument is the map's once the source has given it: if its job is
- *          refused, arg_free is called at once.
+ *          refused, arg_free is called at once; but with arg_size only copies are the map's, and a refused job has
+ *          none.
  * Returns: as submit, or what the source said; then what was submitted already is cancelled.
  * Thread:  any; one thread at a time uses a map. */
 #define ferry_executor_map(executor, options, ret_map) ferry_executor_map_from(FERRY_HERE, executor, options, ret_map)

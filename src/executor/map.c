@@ -20,7 +20,7 @@ struct ferry_map {
 
 /* ---- taking from the source ---- */
 
-/* An argument is the map's from the moment the source has given it. */
+/* An argument is the map's from the moment the source has given it, unless it is only copied. */
 static ferry_status submit_next(ferry_map *self) {
     ferry_status status = fy_job_ring_reserve(&self->jobs);
     void *arg = NULL;
@@ -29,12 +29,12 @@ static ferry_status submit_next(ferry_map *self) {
     if (status)
         return status;
     ferry_job_options options = {FERRY_JOB_OPTIONS, .function = self->options.function, .arg = arg,
-                                 .arg_free = self->options.arg_free};
+                                 .arg_size = self->options.arg_size, .arg_free = self->options.arg_free};
     ferry_job *job = NULL;
     status = ferry_executor_submit_with_from(self->origin, self->executor, &options, &job);
     if (!status)
         fy_job_ring_push(&self->jobs, job);
-    else if (self->options.arg_free)
+    else if (self->options.arg_free && !self->options.arg_size)
         self->options.arg_free(arg);
     return status;
 }
