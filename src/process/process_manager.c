@@ -99,15 +99,30 @@ static int64_t due_us(const fy_process_worker *worker) {
     int64_t other = FERRY_FOREVER;
     if (worker->stage == FY_WORKER_STARTING)
         other = fy_time_after(worker->started_us, pool->start_timeout_us);
-    else if (worker->stage == FY_WORKER_READY && !worker->jobs)
-        other = fy_time_after(worker->idle_since_us, pool->idle_timeout_us);
     else if (worker->stage == FY_WORKER_KILLED)
         due = FERRY_FOREVER;
     return due < other ? due : other;
 }
 
-static int64_t earliest_due_us(const fy_process_pool *pool) {
-    int64_t earliest = pool->start_again_us ? pool->start_again_us : FERRY_FOREVER;
+/* When an idle worker may have grown old: asked anew only when that time has come, so that the deadline, which costs a
+ * system call when it changes, stays as it is while workers come and go between work and rest. */
+static int64_t idle_check_us(fy_process_pool *pool, int64_t now_us) {
+    if (pool->idle_check_us > now_us || pool->idle_timeout_us == FERRY_FOREVER)
+        return pool->idle_check_us;
+    pool->idle_check_us = FERRY_FOREVER;
+    for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next) {
+        int64_t since_us = worker->jobs ? now_us : worker->idle_since_us;
+        int64_t old_us = fy_time_after(since_us, pool->idle_timeout_us);
+        if (worker->stage == FY_WORKER_READY && old_us < pool->idle_check_us)
+            pool->idle_check_us = old_us;
+    }
+    return pool->idle_check_us;
+}
+
+static int64_t earliest_due_us(fy_process_pool *pool) {
+    int64_t earliest = idle_check_us(pool, fy_clock_now());
+    if (pool->start_again_us && pool->start_again_us < earliest)
+        earliest = pool->start_again_us;
     for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next)
         if (!worker->has_exited && due_us(worker) < earliest)
             earliest = due_us(worker);
@@ -144,7 +159,7 @@ static bool is_busy(const fy_process_pool *pool) {
 
 /* Whether there was something to be seen before the time was up. */
 static bool look_on(fy_process_pool *pool, fy_spin *spin) {
-    uint32_t limit_us = is_busy(pool) ? fy_spin_begin(spin) : 0;
+    uint32_t limit_us = pool->cpus > 1 && is_busy(pool) ? fy_spin_begin(spin) : 0;
     if (!limit_us)
         return false;
     uint64_t end = fy_clock_ticks() + limit_us * pool->ticks_per_us;

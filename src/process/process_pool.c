@@ -82,6 +82,8 @@ static ferry_status set_options(fy_process_pool *pool, const ferry_process_pool_
     pool->on_worker_death = options->on_worker_death;
     pool->max_retries = options->max_retries;
     pool->ticks_per_us = fy_clock_ticks_per_us();
+    pool->cpus = fy_cpu_affinity();
+    pool->idle_check_us = FERRY_FOREVER;
     ferry_status status = set_program(pool, options->program);
     return status ? status : set_initializer(pool, options);
 }

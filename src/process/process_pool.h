@@ -148,6 +148,7 @@ struct fy_process_pool {
     char prefix[FY_WORKER_NAME_SIZE - 32];
     char program[FY_PROGRAM_PATH_SIZE];
     uint64_t ticks_per_us;
+    unsigned cpus;              /* that it may run on: with one there is nothing to look on at */
 
     fy_backend *backend;
     fy_drain manager;
@@ -180,6 +181,7 @@ struct fy_process_pool {
     bool was_greeted;           /* by some worker, ever */
     unsigned failed_starts;     /* in a row */
     int64_t start_again_us;     /* not before then */
+    int64_t idle_check_us;      /* when to look for workers that were idle for too long; manager */
     uint64_t done;
     uint64_t failed;
     uint64_t cancelled;

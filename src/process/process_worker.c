@@ -153,6 +153,7 @@ static void greet(fy_process_worker *worker) {
     pool->failed_starts = 0;
     pool->start_again_us = 0;
     pool->was_greeted = true;
+    pool->idle_check_us = 0;
     worker->stage = FY_WORKER_READY;
     worker->idle_since_us = fy_clock_now();
     worker->is_initialized = !pool->has_initializer;

@@ -28,6 +28,7 @@ typedef struct job_server {
     uint64_t serials[FY_SEGMENTS]; /* which memory of that number it is */
     fy_spin spin;
     uint64_t ticks_per_us;
+    unsigned cpus; /* that it may run on */
 } job_server;
 
 static job_server server;
@@ -101,7 +102,7 @@ static void wait_until(job_server *self, const fy_cell *cell, bool (*is_ready)(u
     if (is_ready(atomic_load_explicit(&cell->state, memory_order_acquire)))
         return;
     uint64_t began = fy_clock_ticks();
-    uint32_t limit_us = fy_spin_begin(&self->spin);
+    uint32_t limit_us = self->cpus > 1 ? fy_spin_begin(&self->spin) : 0;
     if (!limit_us || !spin(self, cell, is_ready, limit_us))
         sleep_until(self, cell, is_ready);
     self->spin.last_gap_us = (int64_t)((fy_clock_ticks() - began) / self->ticks_per_us);
@@ -255,6 +256,7 @@ _Noreturn static void be_worker(void) {
         fy_process_end(EXIT_NO_START);
     fy_environment_unset(FY_WORKER_VARIABLE); /* programs that a job starts are no workers */
     self->ticks_per_us = fy_clock_ticks_per_us();
+    self->cpus = fy_cpu_affinity();
     fy_spin_init(&self->spin);
     fy_frame_set_worker(self->arena->name);
     serve(self);
