@@ -13,7 +13,7 @@
 
 #define HOSTILE_SEED "FERRY_TEST_HOSTILE_SEED"
 
-enum { SEEDS = 24, JOBS = 40, LARGE = 5000, STEPS_MAX = 4000, LIMIT_US = 400000 };
+enum { SEEDS = 24, JOBS = 40, LARGE = 40000, STEPS_MAX = 4000, LIMIT_US = 400000 };
 
 static ferry_status echo(void *arg, ferry_call *call) {
     size_t size = ferry_call_arg_size(call);

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "process/process_pool.h"
 
-enum { RUN_US_MAX = 1 << 30, COST_MEMORY = 8 };
+enum { RUN_US_MAX = 1 << 30, COST_MEMORY = 8, MESSAGE_MAX = 4096 };
 
 
 static bool is_answer(uint32_t state) {
@@ -29,8 +29,8 @@ static void answer_fails(fy_process_worker *worker, uint64_t index, ferry_job *j
 /* The worker's words end where they end. */
 static void take_error(fy_process_worker *worker, uint64_t index, ferry_job *job, const fy_reply *reply,
                        fy_endings *endings) {
-    char message[FY_CELL_ROOM + 1];
-    size_t size = reply->head.size < FY_CELL_ROOM ? (size_t)reply->head.size : FY_CELL_ROOM;
+    char message[MESSAGE_MAX + 1];
+    size_t size = reply->head.size < MESSAGE_MAX ? (size_t)reply->head.size : MESSAGE_MAX;
     memcpy(message, reply->bytes, size);
     message[size] = '\0';
     ferry_status status = reply->head.status ? reply->head.status : APR_EGENERAL;

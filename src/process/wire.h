@@ -38,7 +38,7 @@
 enum {
     FY_WIRE_VERSION = 1,
     FY_CELLS = 64,
-    FY_CELL_SIZE = 1024,
+    FY_CELL_SIZE = 16384, /* measured: docs/architecture.md */
     FY_ARGUMENT_SEGMENTS = 2,
     FY_RESULT_SEGMENT = FY_ARGUMENT_SEGMENTS, /* for results without a place of their own */
     FY_SEGMENTS,
