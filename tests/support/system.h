@@ -35,6 +35,12 @@ bool fy_system_kill(long long process_id);
 unsigned fy_system_handle_count(void);
 unsigned fy_system_shared_memory_count(void);
 
+/* This process's id, as ferry_process_worker_stats tells a worker's. */
+long long fy_system_process_id(void);
+
+/* Whether such a process exists and has not ended. One that its parent has not reaped has ended. */
+bool fy_system_is_alive(long long process_id);
+
 /* The calling thread's name as the system knows it. */
 void fy_system_thread_name(char *ret_name, size_t size);
 

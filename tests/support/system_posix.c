@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void fy_system_prepare(void) {
 }
@@ -69,4 +70,24 @@ unsigned fy_system_shared_memory_count(void) {
         count += strstr(line, "memfd:") != NULL;
     fclose(maps);
     return count;
+}
+
+long long fy_system_process_id(void) {
+    return (long long)getpid();
+}
+
+/* A zombie answers signals, so Linux is asked for more; "Z" follows the name, which is in brackets. */
+static bool is_zombie(long long process_id) {
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/%lld/stat", process_id);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    const char *name_end = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+    fclose(file);
+    return name_end && (name_end[2] == 'Z' || name_end[2] == 'X');
+}
+
+bool fy_system_is_alive(long long process_id) {
+    return kill((pid_t)process_id, 0) == 0 && !is_zombie(process_id);
 }

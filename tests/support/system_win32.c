@@ -119,3 +119,15 @@ unsigned fy_system_handle_count(void) {
 unsigned fy_system_shared_memory_count(void) {
     return 0;
 }
+
+long long fy_system_process_id(void) {
+    return (long long)GetCurrentProcessId();
+}
+
+bool fy_system_is_alive(long long process_id) {
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, (DWORD)process_id);
+    bool is_alive = process && WaitForSingleObject(process, 0) == WAIT_TIMEOUT;
+    if (process)
+        CloseHandle(process);
+    return is_alive;
+}
