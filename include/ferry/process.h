@@ -28,7 +28,7 @@ typedef struct ferry_portable {
 
 /* Makes the program's portable functions known; to be called at the top of main, before anything else that must happen
  * once only (`multiprocessing.freeze_support`). In a worker process it does not return: it runs jobs until the pool
- * ends it, and leaves by exit. A worker's stdin is empty; its stdout and stderr are the parent's.
+ * ends it, and leaves by exit, for which it has 10 s. A worker's stdin is empty; its stdout and stderr are the parent's.
  *
  * Owns:    the table, ended by an entry whose name is NULL, and its names must live as long as the process.
  * Returns: 0, APR_EINVAL (a name twice, a NULL), FERRY_EINVALIDSTATE (called before), APR_ENOMEM.
@@ -48,7 +48,8 @@ typedef enum {
 typedef struct ferry_process_pool_options {
     size_t size;                     /* of this struct; FERRY_PROCESS_POOL_OPTIONS sets it */
     size_t max_workers;              /* 0: the usable CPUs, by affinity and cgroup quota */
-    const char *worker_name_prefix;  /* copied; NULL: "ferry-process-N". A worker's name is prefix_number */
+    const char *worker_name_prefix;  /* 19 bytes of it are copied; NULL: "ferry-process-N". A worker's name is
+                                      * prefix_number */
     /* A portable function that each worker runs before its first job, with a copy of these bytes; one that fails breaks
      * the pool. NULL: none. */
     ferry_function *initializer;

@@ -114,12 +114,34 @@ static ferry_job *take_from(fy_ring *ring, bool may_give_way) {
     }
 }
 
-ferry_job *fy_queue_take(fy_queue *queue, unsigned turn, bool may_give_way) {
+static const unsigned char *order_at(unsigned turn) {
     static const unsigned char orders[3][FY_BANDS] = {{HIGH, NORMAL, LOW}, {LOW, HIGH, NORMAL}, {NORMAL, HIGH, LOW}};
+    unsigned step = turn % AGEING_PERIOD;
+    return orders[step == LOW_TURN ? 1 : step == NORMAL_TURN ? 2 : 0];
+}
+
+static ferry_job *first_of(const fy_ring *ring) {
+    if (!ring_count(ring))
+        return NULL;
+    const fy_slots *slots = atomic_load_explicit(&ring->slots, memory_order_acquire);
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    return atomic_load_explicit(&slots->jobs[head & slots->mask], memory_order_relaxed);
+}
+
+ferry_job *fy_queue_peek(const fy_queue *queue, unsigned turn) {
+    if (!atomic_load_explicit(&queue->has_bands, memory_order_relaxed))
+        return first_of(&queue->bands[NORMAL]);
+    const unsigned char *order = order_at(turn);
+    ferry_job *job = NULL;
+    for (int i = 0; i < FY_BANDS && !job; i++)
+        job = first_of(&queue->bands[order[i]]);
+    return job;
+}
+
+ferry_job *fy_queue_take(fy_queue *queue, unsigned turn, bool may_give_way) {
     if (!atomic_load_explicit(&queue->has_bands, memory_order_relaxed))
         return take_from(&queue->bands[NORMAL], may_give_way);
-    unsigned step = turn % AGEING_PERIOD;
-    const unsigned char *order = orders[step == LOW_TURN ? 1 : step == NORMAL_TURN ? 2 : 0];
+    const unsigned char *order = order_at(turn);
     ferry_job *job = NULL;
     for (int i = 0; i < FY_BANDS && !job; i++)
         job = take_from(&queue->bands[order[i]], may_give_way);

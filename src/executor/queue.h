@@ -48,6 +48,9 @@ void fy_queue_put(fy_queue *queue, int priority, ferry_job *const *jobs, size_t 
  * comes first, so that none is starved. may_give_way: to other threads, for a moment; not under a lock. */
 ferry_job *fy_queue_take(fy_queue *queue, unsigned turn, bool may_give_way);
 
+/* The job that fy_queue_take with the same turn would take now, which stays. Only where nobody else takes meanwhile. */
+ferry_job *fy_queue_peek(const fy_queue *queue, unsigned turn);
+
 bool fy_queue_is_empty(const fy_queue *queue);
 size_t fy_queue_count(const fy_queue *queue);
 

@@ -9,7 +9,6 @@
 
 enum { RUN_US_MAX = 1 << 30, COST_MEMORY = 8, MESSAGE_MAX = 4096 };
 
-
 static bool is_answer(uint32_t state) {
     return state == FY_CELL_DONE || state == FY_CELL_PASSED || state == FY_CELL_NEEDS_ROOM;
 }
@@ -29,7 +28,7 @@ static void answer_fails(fy_process_worker *worker, uint64_t index, ferry_job *j
 /* The worker's words end where they end. */
 static void take_error(fy_process_worker *worker, uint64_t index, ferry_job *job, const fy_reply *reply,
                        fy_endings *endings) {
-    char message[MESSAGE_MAX + 1];
+    char message[MESSAGE_MAX + 1], words[128];
     size_t size = reply->head.size < MESSAGE_MAX ? (size_t)reply->head.size : MESSAGE_MAX;
     memcpy(message, reply->bytes, size);
     message[size] = '\0';
@@ -43,7 +42,8 @@ static void take_error(fy_process_worker *worker, uint64_t index, ferry_job *job
     }
     if (!job) {
         fy_mutex_lock(&worker->pool->lock);
-        fy_process_pool_break(worker->pool, "the initializer failed in %s: %s", worker->name, message);
+        fy_process_pool_break(worker->pool, "the initializer failed in %s: %s", worker->name,
+                              message[0] ? message : ferry_strerror(status, words, sizeof words));
         fy_mutex_unlock(&worker->pool->lock);
     }
 }
@@ -203,6 +203,8 @@ static void end_collecting(fy_process_worker *worker, uint64_t collected) {
     if (worker->reaped < collected) {
         worker->is_segment_used[FY_RESULT_SEGMENT] = false;
         worker->idle_since_us = fy_clock_now();
+        worker->busy_since_ticks = fy_clock_ticks();
+        worker->is_stalled = false;
     }
     while (worker->reaped < collected)
         free_cell(worker, worker->reaped++);

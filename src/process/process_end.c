@@ -14,16 +14,9 @@
 /* One that is still to be handed out; NULL: there is none. Under the lock. */
 static ferry_job *take_queued(fy_process_pool *pool, bool *ret_is_claimed) {
     *ret_is_claimed = pool->returned_count != 0;
-    ferry_job *job;
-    if (pool->returned_count) {
-        job = pool->returned[pool->returned_first].job;
-        pool->returned_first = (pool->returned_first + 1) % pool->returned_room;
-        pool->returned_count--;
-        return job;
-    }
-    job = pool->head ? pool->head : fy_queue_take(&pool->queue, 0, false);
-    pool->head = NULL;
-    return job;
+    if (*ret_is_claimed)
+        return fy_process_pool_take_returned(pool).job;
+    return fy_queue_take(&pool->queue, pool->turn++, false);
 }
 
 static void drop_stale(fy_process_pool *pool, ferry_job *job) {
@@ -66,8 +59,7 @@ void fy_process_pool_fail_queued(fy_process_pool *pool) {
 static void cancel_queued(fy_process_pool *pool) {
     for (;;) {
         fy_mutex_lock(&pool->lock);
-        ferry_job *job = pool->head ? pool->head : fy_queue_take(&pool->queue, 0, false);
-        pool->head = NULL;
+        ferry_job *job = fy_queue_take(&pool->queue, pool->turn++, false);
         fy_mutex_unlock(&pool->lock);
         if (!job)
             return;

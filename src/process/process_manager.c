@@ -10,6 +10,8 @@
 
 enum { TURNS_BETWEEN_LOOKS = 16, SPINS_BETWEEN_CLOCKS = 32 };
 
+enum { SEEN_WITHIN_US = 500000, LEFT_WITHIN_US = 10000000 };
+
 /* ---- being told ---- */
 
 void fy_manager_wake(fy_process_pool *pool) {
@@ -29,10 +31,23 @@ static bool must_end(const ferry_job *job, int64_t now_us) {
 
 static void end_unbegun(fy_process_pool *pool, ferry_job *job, fy_endings *endings) {
     bool is_late = fy_job_is_late(job);
-    pool->done++;
-    pool->failed++;
+    pool->cancelled++;
     fy_endings_add_failure(endings, job, is_late ? FERRY_ETIMEDOUT : FERRY_ECANCELED, NULL,
                            is_late ? FY_JOB_LATE : "it was cancelled before it began");
+}
+
+static void sacrifice(fy_process_worker *worker) {
+    worker->is_sacrificed = true;
+    fy_process_worker_kill(worker);
+}
+
+/* Its job costs the worker, and no other job: what stands behind it is taken back first. If it could begin one of these
+ * just before, it is done with this one. */
+static void kill_for(fy_process_worker *worker, uint64_t index) {
+    fy_offers_take_back(worker, index);
+    if (atomic_load(&fy_cell_at(worker, index)->state) == FY_CELL_DONE)
+        return;
+    sacrifice(worker);
 }
 
 /* Jobs that were cancelled, or are late: one that is not begun is taken back, one that runs costs its worker. */
@@ -41,11 +56,10 @@ static void enforce(fy_process_worker *worker, int64_t now_us, fy_endings *endin
     for (uint64_t index = worker->reaped; index < worker->filled && !fy_endings_are_full(endings); index++) {
         ferry_job *job = fy_offer_at(worker, index)->job;
         if (must_end(job, now_us)) {
-            uint32_t state = atomic_load(&fy_cell_at(worker, index)->state);
             if (fy_offer_retract(worker, index))
                 end_unbegun(worker->pool, job, endings);
-            else if (state != FY_CELL_DONE)
-                fy_process_worker_kill(worker);
+            else
+                kill_for(worker, index);
         } else if (job && job->extra && job->extra->deadline_us && job->extra->deadline_us < next_us) {
             next_us = job->extra->deadline_us;
         }
@@ -53,15 +67,50 @@ static void enforce(fy_process_worker *worker, int64_t now_us, fy_endings *endin
     worker->deadline_us = fy_endings_are_full(endings) ? 0 : next_us;
 }
 
+/* Those that were taken back and wait to be handed out again; the others keep their order. */
+static void enforce_returned(fy_process_pool *pool, int64_t now_us, fy_endings *endings) {
+    for (size_t left = pool->returned_count; left; left--) {
+        fy_returned next = fy_process_pool_take_returned(pool);
+        if (must_end(next.job, now_us) && !fy_endings_are_full(endings))
+            end_unbegun(pool, next.job, endings);
+        else
+            fy_process_pool_append_returned(pool, next);
+    }
+}
+
+/* Its job takes longer than was expected: what stands behind it goes elsewhere. */
+static void see_to_busy(fy_process_worker *worker) {
+    if (worker->stage != FY_WORKER_READY || worker->jobs < 2 || worker->is_stalled || fy_process_worker_busy_us(worker) < FY_WORKER_STALL_US)
+        return;
+    worker->is_stalled = true;
+    fy_offers_take_back(worker, worker->reaped);
+}
+
 static bool has_work(const fy_process_pool *pool) {
-    return pool->returned_count || pool->head || !fy_queue_is_empty(&pool->queue);
+    return pool->returned_count || !fy_queue_is_empty(&pool->queue);
+}
+
+static bool has_no_jobs(const fy_process_worker *worker) {
+    return worker->stage == FY_WORKER_READY && worker->is_initialized && !worker->jobs;
+}
+
+static bool is_idle(const fy_process_worker *worker) {
+    return has_no_jobs(worker) && worker->filled == worker->reaped;
+}
+
+/* When a worker without jobs must have done what it still has to do, or nobody knows what it does: see that an offer was
+ * taken back, or that it shall leave; then it may take its time for leaving. */
+static int64_t patience_ends_us(const fy_process_worker *worker) {
+    bool has_seen_all = worker->filled == worker->reaped;
+    if (worker->stage == FY_WORKER_LEAVING)
+        return fy_time_after(worker->idle_since_us, has_seen_all ? LEFT_WITHIN_US : SEEN_WITHIN_US);
+    return has_no_jobs(worker) && !has_seen_all ? fy_time_after(worker->idle_since_us, SEEN_WITHIN_US) : FERRY_FOREVER;
 }
 
 /* An idle worker that has done its share, or that nobody needs. */
 static void see_to_idle(fy_process_worker *worker, int64_t now_us) {
     fy_process_pool *pool = worker->pool;
-    if (worker->stage != FY_WORKER_READY || !worker->is_initialized || worker->jobs ||
-        worker->filled != worker->reaped)
+    if (!is_idle(worker))
         return;
     bool is_spent = worker->given >= pool->max_tasks_per_child;
     bool is_old = fy_time_after(worker->idle_since_us, pool->idle_timeout_us) <= now_us;
@@ -78,10 +127,13 @@ static void see_to_worker(fy_process_worker *worker, int64_t now_us, fy_endings 
                               worker->name);
         return;
     }
+    if (patience_ends_us(worker) <= now_us)
+        sacrifice(worker);
     if (worker->kill_at_us <= now_us)
         fy_process_worker_kill(worker);
     if (worker->stage != FY_WORKER_KILLED && (pool->wants_kills || worker->deadline_us <= now_us))
         enforce(worker, now_us, endings);
+    see_to_busy(worker);
     see_to_idle(worker, now_us);
 }
 
@@ -89,6 +141,7 @@ static void see_to_all(fy_process_pool *pool, fy_endings *endings) {
     int64_t now_us = fy_clock_now();
     for (fy_process_worker *worker = pool->workers; worker; worker = worker->next)
         see_to_worker(worker, now_us, endings);
+    enforce_returned(pool, now_us, endings);
     if (!fy_endings_are_full(endings))
         pool->wants_kills = false;
 }
@@ -96,11 +149,17 @@ static void see_to_all(fy_process_pool *pool, fy_endings *endings) {
 static int64_t due_us(const fy_process_worker *worker) {
     const fy_process_pool *pool = worker->pool;
     int64_t due = worker->kill_at_us < worker->deadline_us ? worker->kill_at_us : worker->deadline_us;
-    int64_t other = FERRY_FOREVER;
+    int64_t other;
+    if (worker->stage == FY_WORKER_KILLED)
+        return FERRY_FOREVER;
     if (worker->stage == FY_WORKER_STARTING)
         other = fy_time_after(worker->started_us, pool->start_timeout_us);
-    else if (worker->stage == FY_WORKER_KILLED)
-        due = FERRY_FOREVER;
+    else if (worker->stage == FY_WORKER_READY && worker->jobs > 1 && !worker->is_stalled)
+        other = fy_clock_now() + FY_WORKER_STALL_US - (int64_t)fy_process_worker_busy_us(worker);
+    else if (is_idle(worker))
+        other = FERRY_FOREVER; /* see idle_check_us */
+    else
+        other = patience_ends_us(worker);
     return due < other ? due : other;
 }
 
@@ -126,6 +185,11 @@ static int64_t earliest_due_us(fy_process_pool *pool) {
     for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next)
         if (!worker->has_exited && due_us(worker) < earliest)
             earliest = due_us(worker);
+    for (size_t i = 0; i < pool->returned_count; i++) {
+        const ferry_job *job = pool->returned[(pool->returned_first + i) % pool->returned_room].job;
+        if (job->extra && job->extra->deadline_us && job->extra->deadline_us < earliest)
+            earliest = job->extra->deadline_us;
+    }
     return earliest;
 }
 

@@ -11,10 +11,10 @@ enum { SMALLEST_SEGMENT = 1 << 16 };
 
 /* ---- cells ---- */
 
-/* A worker that cannot be reached will be found dead, or else has stopped reading. */
+/* A worker that cannot be reached is dead already, or else has stopped reading. */
 static void tell(fy_process_worker *worker, fy_note note, const fy_shared *shared) {
     if (fy_child_send(&worker->child, &note, shared))
-        fy_process_worker_condemn(worker);
+        fy_process_worker_kill(worker);
 }
 
 void fy_cell_publish(fy_process_worker *worker, fy_cell *cell, uint32_t state) {
@@ -86,6 +86,7 @@ ferry_status fy_offer_initializer(fy_process_worker *worker) {
 
 void fy_offer_quit(fy_process_worker *worker) {
     worker->stage = FY_WORKER_LEAVING;
+    worker->idle_since_us = fy_clock_now();
     (void)offer(worker, (fy_offer){.function = FY_CELL_QUIT}, NULL, 0);
 }
 
@@ -96,11 +97,21 @@ bool fy_offer_retract(fy_process_worker *worker, uint64_t index) {
     if (index < worker->collecting || !what->job ||
         !atomic_compare_exchange_strong(&fy_cell_at(worker, index)->state, &state, FY_CELL_RETRACTED))
         return false;
-    worker->jobs--;
+    if (!--worker->jobs)
+        worker->idle_since_us = fy_clock_now();
     worker->cost_us -= what->cost_us;
     worker->given--;
     what->job = NULL;
     return true;
+}
+
+/* Newest first, so that they keep their order. */
+void fy_offers_take_back(fy_process_worker *worker, uint64_t index) {
+    for (uint64_t i = worker->filled; i-- > index + 1;) {
+        fy_offer what = *fy_offer_at(worker, i);
+        if (fy_offer_retract(worker, i))
+            fy_process_pool_return(worker->pool, what.job, what.retries);
+    }
 }
 
 /* ---- choosing ---- */
@@ -120,6 +131,8 @@ static fy_process_worker *choose_worker(const fy_process_pool *pool, uint32_t co
             continue;
         if (!worker->jobs)
             return worker;
+        if (worker->is_stalled)
+            continue;
         uint64_t cost = cost_us == FY_COST_UNKNOWN ? UINT64_MAX : worker->cost_us + cost_us;
         if (cost <= least) {
             chosen = worker;
@@ -144,6 +157,10 @@ static uint64_t us_since(const fy_process_pool *pool, uint64_t ticks) {
     return passed > 0 ? (uint64_t)passed / pool->ticks_per_us : 0;
 }
 
+uint64_t fy_process_worker_busy_us(const fy_process_worker *worker) {
+    return worker->jobs ? us_since(worker->pool, worker->busy_since_ticks) : 0;
+}
+
 /* Hands over a job that was claimed. */
 static void give(fy_process_worker *worker, ferry_job *job, uint32_t retries, fy_endings *endings) {
     fy_process_pool *pool = worker->pool;
@@ -158,7 +175,10 @@ static void give(fy_process_worker *worker, ferry_job *job, uint32_t retries, fy
         fy_endings_add_failure(endings, job, status, NULL, "there is no memory to carry its argument over");
         return;
     }
-    worker->jobs++;
+    if (!worker->jobs++)
+        worker->busy_since_ticks = what.ticks;
+    if (worker->jobs == 2 && pool->manager_sleeps)
+        fy_manager_wake(pool); /* to see whether the first one stalls */
     worker->given++;
     worker->cost_us += cost_us;
     if (job->extra && job->extra->deadline_us && job->extra->deadline_us < worker->deadline_us)
@@ -171,22 +191,40 @@ void fy_process_pool_return(fy_process_pool *pool, ferry_job *job, uint32_t retr
     pool->returned_first = (pool->returned_first + pool->returned_room - 1) % pool->returned_room;
     pool->returned[pool->returned_first] = (fy_returned){job, retries};
     pool->returned_count++;
+    if (fy_job_load_state(job) & FY_JOB_CANCEL_REQUESTED)
+        pool->wants_kills = true; /* whoever is given it before the manager looks */
 }
 
-/* A job that waits is at the queue's head; those that are not to be run any more are noted and skipped. */
+fy_returned fy_process_pool_take_returned(fy_process_pool *pool) {
+    fy_returned first = pool->returned[pool->returned_first];
+    pool->returned_first = (pool->returned_first + 1) % pool->returned_room;
+    pool->returned_count--;
+    return first;
+}
+
+void fy_process_pool_append_returned(fy_process_pool *pool, fy_returned last) {
+    pool->returned[(pool->returned_first + pool->returned_count++) % pool->returned_room] = last;
+}
+
+/* A job that waits is at the queue's head and stays there, for one of a higher priority may come before it is handed
+ * out; those that are not to be run any more are taken and noted. */
 static ferry_job *find_head(fy_process_pool *pool, fy_endings *endings) {
-    while (!fy_endings_are_full(endings)) {
-        if (!pool->head)
-            pool->head = fy_queue_take(&pool->queue, pool->turn++, false);
-        ferry_job *job = pool->head;
-        if (!job || ((fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_PENDING && !fy_job_is_late(job)))
+    ferry_job *job;
+    while ((job = fy_queue_peek(&pool->queue, pool->turn)) && !fy_endings_are_full(endings)) {
+        bool is_pending = (fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_PENDING;
+        if (is_pending && !fy_job_is_late(job))
             return job;
-        uint32_t state = fy_job_load_state(job) & FY_JOB_STATE;
-        pool->cancelled += state == FY_JOB_CANCELLED || state == FY_JOB_PENDING;
-        if (state != FY_JOB_PENDING)
+        if (is_pending && !fy_job_try_claim(job))
+            continue;
+        (void)fy_queue_take(&pool->queue, pool->turn++, false);
+        if (is_pending) {
+            pool->cancelled++;
+            fy_endings_add_failure(endings, job, FERRY_ETIMEDOUT, NULL, FY_JOB_LATE);
+        } else {
+            pool->cancelled += (fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_CANCELLED;
             atomic_fetch_sub_explicit(&pool->gone_cancelled, 1, memory_order_relaxed);
-        fy_endings_add(endings, job, 0, true);
-        pool->head = NULL;
+            fy_endings_add(endings, job, 0, true);
+        }
     }
     return NULL;
 }
@@ -233,12 +271,11 @@ static bool hand_out_one(fy_process_pool *pool, fy_endings *endings) {
     if (!worker)
         return false;
     if (is_return) {
-        pool->returned_first = (pool->returned_first + 1) % pool->returned_room;
-        pool->returned_count--;
+        (void)fy_process_pool_take_returned(pool);
     } else {
         if (!fy_job_try_claim(next.job))
             return true; /* find_head will see why */
-        pool->head = NULL;
+        (void)fy_queue_take(&pool->queue, pool->turn++, false);
         fy_histogram_add(pool->queue_wait, us_since(pool, next.job->submitted_ticks));
     }
     give(worker, next.job, next.retries, endings);
@@ -251,7 +288,7 @@ void fy_process_pool_dispatch(fy_process_pool *pool, fy_endings *endings) {
     while (!fy_endings_are_full(endings)) {
         if (hand_out_one(pool, endings))
             continue;
-        bool is_empty = !pool->returned_count && !pool->head;
+        bool is_empty = !pool->returned_count && fy_queue_is_empty(&pool->queue);
         if (!is_empty || !has_idle(pool) || !take_back_some(pool))
             return;
     }

@@ -216,7 +216,7 @@ void fy_endings_carry_out(fy_endings *endings) {
 
 size_t fy_process_pool_queued(const fy_process_pool *pool) {
     int64_t gone = atomic_load_explicit(&pool->gone_cancelled, memory_order_relaxed);
-    size_t count = fy_queue_count(&pool->queue) + (pool->head != NULL) + pool->returned_count;
+    size_t count = fy_queue_count(&pool->queue) + pool->returned_count;
     return gone > 0 && (size_t)gone <= count ? count - (size_t)gone : count;
 }
 

@@ -38,7 +38,8 @@
 #include "seam/backend.h"
 #include "seam/process.h"
 
-enum { FY_BROKEN_REASON_SIZE = 512 };
+/* A worker's name, with twelve digits and its process's number behind the prefix, is never cut. */
+enum { FY_BROKEN_REASON_SIZE = 512, FY_PREFIX_SIZE = 20 };
 
 typedef struct fy_process_pool fy_process_pool;
 
@@ -80,9 +81,12 @@ typedef struct fy_process_worker {
     fy_hello_reader hello;
     fy_worker_stage stage;     /* lock */
     bool is_initialized;       /* its initializer has succeeded, or there is none; lock */
-    bool is_unwanted;          /* it broke the wire, or its start took too long: killed, and no one's fault */
+    bool is_unwanted;          /* it broke the wire, and is killed */
+    bool is_sacrificed;        /* the pool has killed it for want of another way to end a job; lock */
     int64_t started_us;
     int64_t idle_since_us;     /* lock */
+    uint64_t busy_since_ticks; /* since it was idle, or has last answered; lock */
+    bool is_stalled;           /* its job takes so long that nothing is given in advance; lock */
     int64_t kill_at_us;        /* it was asked gently: by force then; FERRY_FOREVER */
     int64_t deadline_us;       /* of its jobs, the earliest or earlier; lock */
 
@@ -145,7 +149,7 @@ struct fy_process_pool {
     uint32_t initializer;
     void *initializer_arg;
     size_t initializer_arg_size;
-    char prefix[FY_WORKER_NAME_SIZE - 32];
+    char prefix[FY_PREFIX_SIZE];
     char program[FY_PROGRAM_PATH_SIZE];
     uint64_t ticks_per_us;
     unsigned cpus;              /* that it may run on: with one there is nothing to look on at */
@@ -166,8 +170,7 @@ struct fy_process_pool {
     char reason[FY_BROKEN_REASON_SIZE];
 
     fy_queue queue;
-    ferry_job *head;            /* taken from the queue, not claimed: the next to be handed out; or NULL */
-    unsigned turn;
+    unsigned turn;              /* takes from it; lock */
     fy_returned *returned;      /* a ring with room for every offer */
     size_t returned_first;
     size_t returned_count;
@@ -192,7 +195,9 @@ struct fy_process_pool {
 
 #define FY_COST_UNKNOWN UINT32_MAX
 
-enum { FY_WORKER_BUDGET_US = 100 }; /* a worker that is busy gets jobs in advance that take so long together */
+/* A worker that is busy gets jobs in advance that take so long together; those that it has not begun long after that
+ * are taken back, for the one before them, whatever others of its function took, may be waiting for them. */
+enum { FY_WORKER_BUDGET_US = 100, FY_WORKER_STALL_US = 2000 };
 
 extern const fy_executor_ops fy_process_pool_ops;
 
@@ -243,7 +248,7 @@ void fy_process_worker_delivered(fy_op *op);
 /* By force, unless it is gone. */
 void fy_process_worker_kill(fy_process_worker *worker);
 
-/* It says what cannot be said, or has missed its start. Under the lock. */
+/* It says what cannot be said. Under the lock. */
 void fy_process_worker_condemn(fy_process_worker *worker);
 
 /* Frees those that are gone; their jobs go on elsewhere, or end. Without the lock. */
@@ -278,8 +283,12 @@ ferry_status fy_segment_enlarge(fy_process_worker *worker, uint32_t number, size
  * lock. */
 void fy_process_pool_dispatch(fy_process_pool *pool, fy_endings *endings);
 
-/* Takes a job back into `returned`. Under the lock. */
+/* Takes a job back into `returned`, before those that are there. Under the lock. */
 void fy_process_pool_return(fy_process_pool *pool, ferry_job *job, uint32_t retries);
+
+/* The first of them, and a last one more. Under the lock. */
+fy_returned fy_process_pool_take_returned(fy_process_pool *pool);
+void fy_process_pool_append_returned(fy_process_pool *pool, fy_returned last);
 
 /* Offers the initializer, or tells it to end. Under the lock. Returns: 0, or an OS code. */
 ferry_status fy_offer_initializer(fy_process_worker *worker);
@@ -287,6 +296,12 @@ void fy_offer_quit(fy_process_worker *worker);
 
 /* Takes an offer back, if it is not begun. Under the lock. */
 bool fy_offer_retract(fy_process_worker *worker, uint64_t index);
+
+/* Takes back into `returned` all that stand behind that one and are not begun. Under the lock. */
+void fy_offers_take_back(fy_process_worker *worker, uint64_t index);
+
+/* How long it has been at the same job, or 0. Under the lock. */
+uint64_t fy_process_worker_busy_us(const fy_process_worker *worker);
 
 /* ---- process_answer.c ---- */
 

@@ -107,8 +107,8 @@ static void enter(fy_process_worker *worker) {
     *end = worker;
     pool->workers_alive++;
     pool->workers_started++;
-    if (!worker->has_channel || fy_child_send(&worker->child, &note, &worker->memory))
-        fy_process_worker_condemn(worker);
+    if (pool->terminating || !worker->has_channel || fy_child_send(&worker->child, &note, &worker->memory))
+        fy_process_worker_kill(worker);
     fy_mutex_unlock(&pool->lock);
 }
 
@@ -158,7 +158,7 @@ static void greet(fy_process_worker *worker) {
     worker->idle_since_us = fy_clock_now();
     worker->is_initialized = !pool->has_initializer;
     if (pool->has_initializer && fy_offer_initializer(worker))
-        fy_process_worker_condemn(worker);
+        fy_process_worker_kill(worker);
 }
 
 static void read_bytes(fy_process_worker *worker, size_t count) {
@@ -233,22 +233,21 @@ static bool may_retry(const fy_process_pool *pool, const fy_offer *what) {
 /* The job that it ran when it died. */
 static void end_running(fy_process_worker *worker, const fy_offer *what, fy_endings *endings) {
     fy_process_pool *pool = worker->pool;
-    bool was_killed = worker->stage == FY_WORKER_KILLED;
     bool was_cancelled = fy_job_load_state(what->job) & FY_JOB_CANCEL_REQUESTED;
     char how[128];
     describe_death(worker, how, sizeof how);
     pool->done++;
     pool->failed++;
     worker->failed++;
-    if (was_killed && fy_job_is_late(what->job))
+    if (worker->is_sacrificed && fy_job_is_late(what->job))
         fy_endings_add_failure(endings, what->job, FERRY_ETIMEDOUT, worker->name,
                                "its time was up while it ran, and its worker process was killed");
-    else if (was_killed && was_cancelled)
+    else if (worker->is_sacrificed && was_cancelled)
         fy_endings_add_failure(endings, what->job, FERRY_ECANCELED, worker->name,
                                "it was cancelled while it ran, and its worker process was killed");
     else if (pool->terminating)
         fy_endings_add_failure(endings, what->job, FERRY_EBROKEN, worker->name, "its pool was terminated");
-    else if (may_retry(pool, what)) {
+    else if (!was_cancelled && may_retry(pool, what)) {
         pool->done--;
         pool->failed--;
         worker->failed--;
@@ -260,8 +259,7 @@ static void end_running(fy_process_worker *worker, const fy_offer *what, fy_endi
 
 /* Newest first, so that they come back in their order. All are given back but the one that it was at. Under the
  * lock. */
-static bool return_offers(fy_process_worker *worker, fy_endings *endings) {
-    bool was_running = false;
+static void return_offers(fy_process_worker *worker, fy_endings *endings) {
     while (worker->filled != worker->reaped) {
         uint64_t index = worker->filled - 1;
         fy_offer what = *fy_offer_at(worker, index);
@@ -270,29 +268,27 @@ static bool return_offers(fy_process_worker *worker, fy_endings *endings) {
         worker->filled--;
         if (!what.job)
             continue;
-        if (is_begun) {
+        if (is_begun)
             end_running(worker, &what, endings);
-            was_running = true;
-        } else {
+        else
             fy_process_pool_return(worker->pool, what.job, what.retries);
-        }
     }
-    return was_running;
 }
 
 /* What its death means for the pool. Under the lock. */
-static void judge(fy_process_worker *worker, bool was_running) {
+static void judge(fy_process_worker *worker) {
     fy_process_pool *pool = worker->pool;
     char how[128];
     describe_death(worker, how, sizeof how);
-    bool was_asked = worker->stage == FY_WORKER_LEAVING || worker->stage == FY_WORKER_KILLED;
-    if (!fy_hello_is_complete(&worker->hello) && !pool->terminating) {
+    if (pool->terminating || worker->stage == FY_WORKER_LEAVING || worker->is_sacrificed)
+        return;
+    if (!fy_hello_is_complete(&worker->hello)) {
         if (has_failed_to_start(pool))
             fy_process_pool_break(pool, "%s did not start: %s before it said hello (main must call ferry_worker_init "
                                         "first)", worker->name, how);
-    } else if (!worker->is_initialized && !was_asked) {
+    } else if (!worker->is_initialized) {
         fy_process_pool_break(pool, "the initializer failed in %s: %s", worker->name, how);
-    } else if (was_running && !was_asked && pool->on_worker_death == FERRY_WORKER_DEATH_BREAK) {
+    } else if (pool->on_worker_death == FERRY_WORKER_DEATH_BREAK) {
         fy_process_pool_break(pool, "%s died: %s", worker->name, how);
     }
 }
@@ -322,7 +318,8 @@ static void bury(fy_process_worker **link, fy_endings *endings) {
     *link = worker->next;
     pool->workers_alive--;
     pool->workers_retired++;
-    judge(worker, return_offers(worker, endings));
+    return_offers(worker, endings);
+    judge(worker);
     fy_mutex_unlock(&pool->lock);
     free_worker(worker);
     fy_endings_carry_out(endings);
