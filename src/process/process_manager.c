@@ -78,9 +78,13 @@ static void enforce_returned(fy_process_pool *pool, int64_t now_us, fy_endings *
     }
 }
 
+static bool may_stall(const fy_process_worker *worker) {
+    return worker->stage == FY_WORKER_READY && worker->jobs > 1 && !worker->is_stalled;
+}
+
 /* Its job takes longer than was expected: what stands behind it goes elsewhere. */
 static void see_to_busy(fy_process_worker *worker) {
-    if (worker->stage != FY_WORKER_READY || worker->jobs < 2 || worker->is_stalled || fy_process_worker_busy_us(worker) < FY_WORKER_STALL_US)
+    if (!may_stall(worker) || fy_process_worker_busy_us(worker) < FY_WORKER_STALL_US)
         return;
     worker->is_stalled = true;
     fy_offers_take_back(worker, worker->reaped);
@@ -104,7 +108,8 @@ static int64_t patience_ends_us(const fy_process_worker *worker) {
     bool has_seen_all = worker->filled == worker->reaped;
     if (worker->stage == FY_WORKER_LEAVING)
         return fy_time_after(worker->idle_since_us, has_seen_all ? LEFT_WITHIN_US : SEEN_WITHIN_US);
-    return has_no_jobs(worker) && !has_seen_all ? fy_time_after(worker->idle_since_us, SEEN_WITHIN_US) : FERRY_FOREVER;
+    bool is_behind = has_no_jobs(worker) && !has_seen_all;
+    return is_behind ? fy_time_after(worker->idle_since_us, SEEN_WITHIN_US) : FERRY_FOREVER;
 }
 
 /* An idle worker that has done its share, or that nobody needs. */
@@ -154,7 +159,7 @@ static int64_t due_us(const fy_process_worker *worker) {
         return FERRY_FOREVER;
     if (worker->stage == FY_WORKER_STARTING)
         other = fy_time_after(worker->started_us, pool->start_timeout_us);
-    else if (worker->stage == FY_WORKER_READY && worker->jobs > 1 && !worker->is_stalled)
+    else if (may_stall(worker))
         other = fy_clock_now() + FY_WORKER_STALL_US - (int64_t)fy_process_worker_busy_us(worker);
     else if (is_idle(worker))
         other = FERRY_FOREVER; /* see idle_check_us */

@@ -38,6 +38,9 @@ unsigned fy_system_shared_memory_count(void);
 /* This process's id, as ferry_process_worker_stats tells a worker's. */
 long long fy_system_process_id(void);
 
+/* Whether what ends a process by force shows as a signal, and not as an exit code. */
+bool fy_system_has_signals(void);
+
 /* Whether such a process exists and has not ended. One that its parent has not reaped has ended. */
 bool fy_system_is_alive(long long process_id);
 

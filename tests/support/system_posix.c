@@ -91,3 +91,7 @@ static bool is_zombie(long long process_id) {
 bool fy_system_is_alive(long long process_id) {
     return kill((pid_t)process_id, 0) == 0 && !is_zombie(process_id);
 }
+
+bool fy_system_has_signals(void) {
+    return true;
+}

@@ -131,3 +131,7 @@ bool fy_system_is_alive(long long process_id) {
         CloseHandle(process);
     return is_alive;
 }
+
+bool fy_system_has_signals(void) {
+    return false;
+}
