@@ -159,7 +159,19 @@ static fy_process_pool *hold_first(void) {
     return pool;
 }
 
+/* A callback may call exit; then its pool cannot be waited for, nor another one, which may wait for what comes next. */
+static bool is_any_manager(void) {
+    fy_mutex_lock(fy_pools_lock());
+    fy_process_pool *pool = pools_generation == fy_fork_generation() ? pools : NULL;
+    while (pool && !is_manager(pool))
+        pool = pool->next_pool;
+    fy_mutex_unlock(fy_pools_lock());
+    return pool != NULL;
+}
+
 static void finish_pools(void) {
+    if (is_any_manager())
+        return;
     for (fy_process_pool *pool; (pool = hold_first());) {
         fy_process_pool_close(pool, false);
         wait_gone(pool, FERRY_FOREVER);

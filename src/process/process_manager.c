@@ -102,8 +102,8 @@ static bool is_idle(const fy_process_worker *worker) {
     return has_no_jobs(worker) && worker->filled == worker->reaped;
 }
 
-/* When a worker without jobs must have done what it still has to do, or nobody knows what it does: see that an offer was
- * taken back, or that it shall leave; then it may take its time for leaving. */
+/* When a worker without jobs must have done what it still has to do, or nobody knows what it does: see that an offer
+ * was taken back, or that it shall leave; then it may take its time for leaving. */
 static int64_t patience_ends_us(const fy_process_worker *worker) {
     bool has_seen_all = worker->filled == worker->reaped;
     if (worker->stage == FY_WORKER_LEAVING)
@@ -290,7 +290,7 @@ static turn go_round(fy_process_pool *pool, fy_endings *endings) {
     see_to_all(pool, endings);
     now.wants_worker = wants_worker(pool);
     now.is_failed = pool->broken || pool->terminating;
-    now.has_progressed |= fy_endings_are_full(endings);
+    now.has_progressed |= endings->count != 0;
     now.is_over = pool->closed && !pool->workers && (now.is_failed || !has_work(pool)) && !endings->count;
     fy_mutex_unlock(&pool->lock);
     fy_endings_carry_out(endings);
