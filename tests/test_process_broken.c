@@ -52,7 +52,8 @@ static void exit_code_is_told(void) {
     fy_take_failure(fy_send(pool, fy_exit_here, 3), FERRY_EBROKEN, "exit code 3 ");
     fy_take_failure(fy_send(pool, fy_quit_here, 77), FERRY_EBROKEN, "exit code 77 ");
     fy_take_failure(fy_send(pool, fy_exit_here, 0), FERRY_EBROKEN, "exit code 0 ");
-    fy_take_failure(fy_send(pool, fy_abort_here, 0), FERRY_EBROKEN, fy_system_has_signals() ? "signal 6 " : "exit code");
+    fy_take_failure(fy_send(pool, fy_abort_here, 0), FERRY_EBROKEN,
+                    fy_system_has_signals() ? "signal 6 " : "exit code");
     CHECK_INT(fy_call(pool, fy_square, 5), 25);
     fy_processes_end(pool);
 }
