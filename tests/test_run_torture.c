@@ -72,10 +72,22 @@ static ferry_status be_main(void *arg, ferry_call *call) {
     return ferry_return_integer(call, 7);
 }
 
+static int arguments;
+
+static void free_argument(void *arg) {
+    (void)arg;
+    arguments--;
+}
+
 /* Begun by the run, one cancelled before, one by the end of all. */
 static void ask_for_tasks(ferry_loop *loop, ferry_job **jobs) {
-    for (int i = 0; i < 3; i++)
-        accepted(ferry_run_coroutine_threadsafe(loop, i ? sleep_long : return_six, NULL, &jobs[i]));
+    int argument = 0;
+    for (int i = 0; i < 3; i++) {
+        const ferry_task_options options = {FERRY_TASK_OPTIONS, .function = i ? sleep_long : return_six,
+                                            .arg = &argument, .arg_size = sizeof argument, .arg_free = free_argument,
+                                            .name = "asked for"};
+        arguments += accepted(ferry_run_coroutine_threadsafe_with(loop, &options, &jobs[i]));
+    }
     CHECK(!jobs[1] || ferry_job_cancel(jobs[1]));
 }
 
@@ -100,6 +112,7 @@ static void use_runner(ferry_runner *runner) {
     CHECK(!jobs[1] || ferry_job_cancelled(jobs[1]));
     CHECK(!jobs[2] || ferry_job_done(jobs[2]));
     ferry_job_unref_all(jobs, 3);
+    CHECK_INT(arguments, 0);
 }
 
 static void play(void) {

@@ -138,6 +138,48 @@ static void error_that_nobody_asks_for_is_reported(void) {
     end_loop(loop);
 }
 
+/* ---- options ---- */
+
+typedef struct order {
+    play *of;
+    int number;
+} order;
+
+static void free_order(void *arg) {
+    const order *given = arg;
+    CHECK(ferry_running_loop() == given->of->loop);
+    CHECK_INT(given->number, 7);
+    atomic_fetch_add(&given->of->freed, 1);
+}
+
+static ferry_status take_order(void *arg, ferry_call *call) {
+    const order *given = arg;
+    CHECK_STRING(ferry_task_name(ferry_current_task()), "taker");
+    CHECK_INT(ferry_call_arg_size(call), sizeof *given);
+    CHECK_STATUS(ferry_sleep(0), 0);
+    CHECK_INT(atomic_load(&given->of->freed), 0);
+    return ferry_return_integer(call, given->number);
+}
+
+static void give_an_order(play *self) {
+    order given = {self, 7};
+    char name[] = "taker";
+    ferry_task_options options = {FERRY_TASK_OPTIONS, .function = take_order, .arg = &given, .arg_size = sizeof given,
+                                  .arg_free = free_order, .name = name, .stack_size = 65536};
+    ferry_job *job = NULL;
+    CHECK_STATUS(ferry_run_coroutine_threadsafe_with(self->loop, &options, &job), 0);
+    given.number = 0;
+    name[0] = '\0';
+    CHECK_STATUS(ferry_job_result(job, FERRY_FOREVER), 0);
+    CHECK_INT(ferry_job_integer(job), 7);
+    CHECK_INT(atomic_load(&self->freed), 1);
+    ferry_job_unref(job);
+}
+
+static void options_are_copied_and_the_argument_is_freed_on_the_loop(void) {
+    play_through(give_an_order);
+}
+
 /* ---- cancelling ---- */
 
 static ferry_status sleep_long(void *arg, ferry_call *call) {
@@ -212,7 +254,52 @@ static void job_cancelled_before_its_task_has_begun_has_none(void) {
     end_loop(self.loop);
 }
 
+static ferry_job *ask_for_nobody(play *self) {
+    const ferry_task_options options = {FERRY_TASK_OPTIONS, .function = never, .arg = self, .arg_free = free_play};
+    ferry_job *job = NULL;
+    CHECK_STATUS(ferry_run_coroutine_threadsafe_with(self->loop, &options, &job), 0);
+    return job;
+}
+
+static void argument_of_a_task_that_never_began_is_freed_once(void) {
+    play self = {.loop = new_loop()};
+    ferry_job *job = ask_for_nobody(&self);
+    CHECK(ferry_job_cancel(job));
+    turn(self.loop);
+    CHECK_INT(atomic_load(&self.freed), 1);
+    ferry_job_unref(job);
+    job = ask_for_nobody(&self);
+    end_loop(self.loop);
+    CHECK_INT(atomic_load(&self.freed), 2);
+    CHECK_STATUS(ferry_job_status(job), FERRY_ECLOSED);
+    ferry_job_unref(job);
+}
+
 /* ---- the end of the loop ---- */
+
+static void refused_options_leave_the_argument(void) {
+    play self = {.loop = new_loop()};
+    ferry_context *context = NULL;
+    ferry_job *job = NULL;
+    ferry_task_options options = {FERRY_TASK_OPTIONS, .function = never, .arg = &self, .arg_free = free_play};
+    CHECK_STATUS(ferry_run_coroutine_threadsafe_with(self.loop, NULL, &job), EINVAL);
+    options.eager = true;
+    CHECK_STATUS(ferry_run_coroutine_threadsafe_with(self.loop, &options, &job), EINVAL);
+    options.eager = false;
+    CHECK_STATUS(ferry_context_copy(&context), 0);
+    options.context = context;
+    CHECK_STATUS(ferry_run_coroutine_threadsafe_with(self.loop, &options, &job), EINVAL);
+    options.context = NULL;
+    ferry_context_unref(context);
+    options.stack_size = 1;
+    CHECK_STATUS(ferry_run_coroutine_threadsafe_with(self.loop, &options, &job), EINVAL);
+    options.stack_size = 0;
+    CHECK_STATUS(ferry_loop_close(self.loop), 0);
+    CHECK_STATUS(ferry_run_coroutine_threadsafe_with(self.loop, &options, &job), FERRY_ECLOSED);
+    CHECK_INT(atomic_load(&self.freed), 0);
+    CHECK(!job);
+    ferry_loop_unref(self.loop);
+}
 
 static void closed_loop_refuses(void) {
     play self = {.loop = new_loop()};
@@ -373,9 +460,12 @@ static const fy_test tests[] = {
     FY_TEST(value_moves_into_the_job),
     FY_TEST(job_ends_with_the_tasks_error),
     FY_TEST(error_that_nobody_asks_for_is_reported),
+    FY_TEST(options_are_copied_and_the_argument_is_freed_on_the_loop),
     FY_TEST(job_that_is_cancelled_cancels_the_task),
     FY_TEST(task_that_is_cancelled_cancels_the_job),
     FY_TEST(job_cancelled_before_its_task_has_begun_has_none),
+    FY_TEST(argument_of_a_task_that_never_began_is_freed_once),
+    FY_TEST(refused_options_leave_the_argument),
     FY_TEST(closed_loop_refuses),
     FY_TEST(loop_that_closes_first_is_the_jobs_outcome),
     FY_TEST(task_that_ends_while_its_loop_closes_cancels_the_job),

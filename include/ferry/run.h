@@ -108,6 +108,17 @@ FERRY_API ferry_status ferry_call_in_from(const char *origin, ferry_executor *ex
 FERRY_API ferry_status ferry_run_coroutine_threadsafe_from(const char *origin, ferry_loop *loop,
                                                            ferry_function *function, void *arg, ferry_job **ret_job);
 
+/* The same with options: an argument that is copied, or freed behind the task, on the loop's thread; a name; a stack.
+ *
+ * Owns:    what the options point to is copied; a refused argument is yours. That of a task that never began is freed
+ *          once, too, on whichever thread finds that out.
+ * Returns: as above; APR_EINVAL also for an eager task, and a given context: these are for the loop's own thread.
+ * Thread:  any. */
+#define ferry_run_coroutine_threadsafe_with(...) ferry_run_coroutine_threadsafe_with_from(FERRY_HERE, __VA_ARGS__)
+FERRY_API ferry_status ferry_run_coroutine_threadsafe_with_from(const char *origin, ferry_loop *loop,
+                                                                const ferry_task_options *options,
+                                                                ferry_job **ret_job);
+
 #ifdef __cplusplus
 }
 #endif

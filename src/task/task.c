@@ -135,7 +135,7 @@ static ferry_status create(fy_tasks *tasks, const char *origin, const ferry_task
     return 0;
 }
 
-static bool is_sane(const ferry_task_options *options) {
+bool fy_task_options_are_sane(const ferry_task_options *options) {
     return options && options->size == sizeof *options && options->function &&
            (!options->arg_size || options->arg) && options->arg_size <= PTRDIFF_MAX / 2 &&
            (!options->stack_size ||
@@ -146,7 +146,7 @@ ferry_status fy_task_create(const char *origin, ferry_loop *loop, const ferry_ta
                             ferry_task_group *group, ferry_task **ret_task) {
     if (!loop)
         loop = ferry_running_loop();
-    if (!loop || !is_sane(options))
+    if (!loop || !fy_task_options_are_sane(options))
         return EINVAL;
     ferry_status status = fy_loop_check(loop);
     fy_tasks *tasks = NULL;

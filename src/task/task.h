@@ -88,6 +88,9 @@ static inline fy_tasks *fy_task_tasks(const fy_task *task) {
 /* task.c: the loop's tasks, made at the first one. Returns: 0, APR_ENOMEM. */
 ferry_status fy_tasks_of(ferry_loop *loop, fy_tasks **ret_tasks);
 
+/* Of the right size, and free of contradictions. */
+bool fy_task_options_are_sane(const ferry_task_options *options);
+
 /* Makes a task, perhaps in a group. */
 ferry_status fy_task_create(const char *origin, ferry_loop *loop, const ferry_task_options *options,
                             ferry_task_group *group, ferry_task **ret_task);

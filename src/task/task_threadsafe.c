@@ -7,12 +7,15 @@
  *   the task   read and written by the loop's thread alone. There from the delivery of `begin` until it ends.
  *   begin      sent once, by the thread that asks, before anybody else can know the job.
  *   cancel     sent at most once, by whoever cancels the job while it is pending; so never before `begin`.
+ *   options    written before `begin` is sent, then the loop's thread's. The argument is the task's once there is one;
+ *              if there never is, it is freed here.
  *
  * References to the bridge: one until the job is ended, one for `cancel` while that is under way, one of the thread
  * that is sending it (which fy_executor_cancel takes). With the last one the loop's memory may go, so a sender always
  * finds the inbox, if only to be refused. Both messages carry their own link: neither can get lost for want of
  * memory. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "executor/executor.h"
@@ -22,11 +25,14 @@
 typedef struct bridge {
     ferry_executor base;
     fy_call_message begin, cancel;
-    ferry_loop *loop;   /* held */
-    ferry_job *job;     /* the executor's reference; until it is ended */
-    fy_task *task;      /* the loop's, or NULL */
-    bool is_asked_for;  /* somebody else has the job */
+    ferry_loop *loop;           /* held */
+    ferry_job *job;             /* the executor's reference; until it is ended */
+    fy_task *task;              /* the loop's, or NULL */
+    ferry_task_options options; /* copies of what they point to lie behind the bridge */
+    bool is_asked_for;          /* somebody else has the job */
 } bridge;
+
+enum { ARGUMENT_ALIGNMENT = 16 };
 
 static bridge *from_executor(ferry_executor *executor) {
     return FY_CONTAINER(executor, bridge, base);
@@ -41,9 +47,11 @@ static void destroy(ferry_executor *executor) {
 
 /* ---- the end ---- */
 
-/* The job ends with an error of Ferry's own. */
+/* There is no task. The job ends with an error of Ferry's own. */
 static void fail(bridge *self, ferry_status status, const char *message) {
     ferry_call *call = ferry_job_call(self->job);
+    if (self->options.arg_free)
+        self->options.arg_free(self->options.arg);
     if (ferry_job_claim(self->job))
         (void)ferry_job_finish(self->job, ferry_return_error(call, status, "%s", message));
     else
@@ -82,7 +90,7 @@ static void begin_task(fy_call_message *message) {
         fail(self, FERRY_ECANCELED, "");
         return;
     }
-    ferry_status status = ferry_task_create_from(job->origin, self->loop, job->function, job->arg, &task);
+    ferry_status status = ferry_task_create_with_from(job->origin, self->loop, &self->options, &task);
     if (status) {
         fail(self, status, "the task could not be begun");
         return;
@@ -115,13 +123,30 @@ static void send_cancel(ferry_executor *executor, ferry_job *job) {
 
 static const fy_executor_ops bridge_ops = {.name = "loop", .cancel = send_cancel, .destroy = destroy};
 
-static ferry_status create(const char *origin, ferry_loop *loop, const ferry_job_options *options, bridge **ret_self) {
-    bridge *self = fy_calloc(sizeof *self);
+/* The bridge with its own copies of the argument and the name. */
+static bridge *copy_options(const ferry_task_options *options) {
+    size_t size = (sizeof(bridge) + ARGUMENT_ALIGNMENT - 1) / ARGUMENT_ALIGNMENT * ARGUMENT_ALIGNMENT;
+    size_t name_size = options->name ? strlen(options->name) + 1 : 0;
+    char *memory = fy_calloc(size + options->arg_size + name_size);
+    if (!memory)
+        return NULL;
+    bridge *self = (bridge *)(void *)memory;
+    self->options = *options;
+    if (options->arg_size)
+        self->options.arg = memcpy(memory + size, options->arg, options->arg_size);
+    if (options->name)
+        self->options.name = memcpy(memory + size + options->arg_size, options->name, name_size);
+    return self;
+}
+
+static ferry_status create(const char *origin, ferry_loop *loop, const ferry_task_options *options, bridge **ret_self) {
+    const ferry_job_options of_job = {FERRY_JOB_OPTIONS, .function = options->function};
+    bridge *self = copy_options(options);
     if (!self)
         return ENOMEM;
     ferry_status status = fy_executor_init(&self->base, &bridge_ops);
     if (!status)
-        status = fy_job_create_plain(origin, &self->base, options, &self->job);
+        status = fy_job_create_plain(origin, &self->base, &of_job, &self->job);
     if (status) {
         fy_free(self);
         return status;
@@ -134,22 +159,28 @@ static ferry_status create(const char *origin, ferry_loop *loop, const ferry_job
     return 0;
 }
 
-ferry_status ferry_run_coroutine_threadsafe_from(const char *origin, ferry_loop *loop, ferry_function *function,
-                                                 void *arg, ferry_job **ret_job) {
-    if (!loop || !function)
+/* A refused argument is the caller's. */
+static void refuse(bridge *self) {
+    ferry_job *job = self->job;
+    self->options.arg_free = NULL;
+    fail(self, FERRY_ECLOSED, "");
+    ferry_job_unref(job);
+}
+
+ferry_status ferry_run_coroutine_threadsafe_with_from(const char *origin, ferry_loop *loop,
+                                                      const ferry_task_options *options, ferry_job **ret_job) {
+    if (!loop || !fy_task_options_are_sane(options) || options->eager || options->context)
         return EINVAL;
     if (loop->fork_generation != fy_fork_generation())
         return FERRY_EFORKED;
     bridge *self = NULL;
-    ferry_status status = create(
-        origin, loop, &(ferry_job_options){FERRY_JOB_OPTIONS, .function = function, .arg = arg}, &self);
+    ferry_status status = create(origin, loop, options, &self);
     if (status)
         return status;
     ferry_job *job = self->job;
     self->is_asked_for = ret_job != NULL;
     if (!fy_inbox_send_call(&loop->inbox, &self->begin)) {
-        fail(self, FERRY_ECLOSED, "");
-        ferry_job_unref(job);
+        refuse(self);
         return FERRY_ECLOSED;
     }
     if (ret_job)
@@ -157,4 +188,10 @@ ferry_status ferry_run_coroutine_threadsafe_from(const char *origin, ferry_loop 
     else
         ferry_job_unref(job);
     return 0;
+}
+
+ferry_status ferry_run_coroutine_threadsafe_from(const char *origin, ferry_loop *loop, ferry_function *function,
+                                                 void *arg, ferry_job **ret_job) {
+    const ferry_task_options options = {FERRY_TASK_OPTIONS, .function = function, .arg = arg};
+    return ferry_run_coroutine_threadsafe_with_from(origin, loop, &options, ret_job);
 }
