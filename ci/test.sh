@@ -10,7 +10,7 @@
 #     valgrind memcheck over the tests of whatever runs on stacks of tasks
 #     kqueue   the same suite on kqueue, the poller of macOS and the BSDs, over a stand-in for it
 #     sim      the simulator's own tests, and every test above the seam that can on it, with 200 seeds each
-#     fuzz     each fuzz target for 20 s, on clang's libFuzzer with AddressSanitizer
+#     fuzz     each fuzz target for a minute, on clang's libFuzzer with AddressSanitizer
 #     macos    a cross build for both kinds of Mac: everything compiles and links, and the exports are right
 #     windows  a cross build for Windows, and the whole suite under Wine
 #     style    the rules that a script can check, and shellcheck
@@ -21,7 +21,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
 lanes_alone="style native clang asan tsan valgrind sim kqueue mutants fuzz"
 lanes="$lanes_alone macos windows"
-fuzz_seconds=20
+fuzz_seconds=60
 
 # run_suite PRESET [TESTS]: builds what CMakePresets.json has under that name, and runs those tests of it.
 run_suite() {
@@ -55,22 +55,32 @@ check_mutants() {
     done
 }
 
-# The corpus starts empty; what a target fails on stays in build/fuzz/NAME.
+# The corpus starts empty; what a target fails on stays in build/fuzz/NAME, and what it said in build/fuzz/NAME.log.
+start_fuzzing() {
+    mkdir -p "$root/build/fuzz/$1"
+    "$root/build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="$fuzz_seconds" -timeout=20 -verbosity=0 \
+        -print_final_stats=1 -artifact_prefix="$root/build/fuzz/$1/" >"$root/build/fuzz/$1.log" 2>&1 &
+    echo "$1 $!" >>"$root/build/fuzz/running"
+}
+
+# All targets at once.
 run_fuzz() {
     sanitized_by address,fuzzer && build_preset fuzz || return
+    rm -f "$root/build/fuzz/running"
+    for target in "$root"/tests/fuzz/*.c; do
+        start_fuzzing "$(basename "$target" .c)"
+    done
     fuzz_passed=0
     fuzz_failed=0
-    for target in "$root"/tests/fuzz/*.c; do
-        name=$(basename "$target" .c)
-        say "fuzz: $name"
-        mkdir -p "$root/build/fuzz/$name"
-        if "$root/build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$fuzz_seconds" -timeout=5 \
-            -verbosity=0 -print_final_stats=1 -artifact_prefix="$root/build/fuzz/$name/"; then
+    while read -r name pid; do
+        if wait "$pid"; then
             fuzz_passed=$((fuzz_passed + 1))
         else
             fuzz_failed=$((fuzz_failed + 1))
         fi
-    done
+        say "fuzz: $name"
+        tail -n 60 "$root/build/fuzz/$name.log"
+    done <"$root/build/fuzz/running"
     echo "fuzz: $fuzz_passed passed, $fuzz_failed failed"
     [ "$fuzz_failed" -eq 0 ]
 }
