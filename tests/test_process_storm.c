@@ -194,6 +194,7 @@ static void workers_are_killed_at_any_moment(void) {
     unsigned handles = fy_system_handle_count(), memories = fy_system_shared_memory_count();
     unsigned threads = fy_thread_count();
     storm_once(&self, kills_wanted());
+    CHECK(!fy_system_has_children());
     CHECK_INT(fy_system_handle_count(), handles);
     CHECK_INT(fy_system_shared_memory_count(), memories);
     CHECK_INT(fy_thread_count(), threads);

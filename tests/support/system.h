@@ -30,6 +30,9 @@ bool fy_system_interrupt(long long process_id);
 /* Ends a process by force. */
 bool fy_system_kill(long long process_id);
 
+/* Whether a process that this one has started is alive, or dead and not reaped. */
+bool fy_system_has_children(void);
+
 /* How many handles (descriptors) are open, and how many memories without a name are mapped; 0 where the system does not
  * tell. */
 unsigned fy_system_handle_count(void);

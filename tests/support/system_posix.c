@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 void fy_system_prepare(void) {
@@ -47,6 +48,11 @@ bool fy_system_interrupt(long long process_id) {
 
 bool fy_system_kill(long long process_id) {
     return kill((pid_t)process_id, SIGKILL) == 0;
+}
+
+bool fy_system_has_children(void) {
+    siginfo_t info;
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 unsigned fy_system_handle_count(void) {

@@ -111,6 +111,16 @@ bool fy_system_kill(long long process_id) {
     return is_ended;
 }
 
+bool fy_system_has_children(void) {
+    PROCESSENTRY32 process = {.dwSize = sizeof process};
+    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
+    bool has_children = false;
+    for (BOOL is_there = Process32First(all, &process); is_there; is_there = Process32Next(all, &process))
+        has_children |= process.th32ParentProcessID == GetCurrentProcessId();
+    CloseHandle(all);
+    return has_children;
+}
+
 unsigned fy_system_handle_count(void) {
     DWORD count = 0;
     return GetProcessHandleCount(GetCurrentProcess(), &count) ? count : 0;
