@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/spin.h"
 #include "executor/executor.h"
 #include "executor/lot.h"
 
@@ -12,6 +13,36 @@ typedef struct done_callback {
     ferry_job_callback *callback;
     void *arg;
 } done_callback;
+
+/* ---- waiting ---- */
+
+enum { LOOKS_BETWEEN_YIELDS = 64 };
+
+/* How this thread's waits have gone. */
+static _Thread_local fy_spin spin;
+static _Thread_local unsigned cpus; /* that it may run on; 0: not asked yet */
+
+static bool is_done(const ferry_job *job) {
+    return fy_job_state_is_done(fy_job_load_state(job));
+}
+
+/* Whether the job ends while it is worth looking on: a sleep costs more than a short job takes. It gives way now and
+ * then, for whoever runs the job may be waiting for this very processor. */
+static bool ends_soon(const ferry_job *job, uint64_t began, int64_t deadline_us) {
+    if (!cpus)
+        cpus = fy_cpu_affinity();
+    uint32_t limit_us = cpus > 1 ? fy_spin_begin(&spin) : 0;
+    if (!limit_us || fy_clock_left(deadline_us) < limit_us)
+        return false;
+    uint64_t limit = limit_us * fy_clock_ticks_per_us();
+    do {
+        for (int i = 0; i < LOOKS_BETWEEN_YIELDS && !is_done(job); i++)
+            fy_cpu_relax();
+        fy_thread_yield();
+    } while (!is_done(job) && fy_clock_ticks() - began < limit);
+    fy_spin_end(&spin, is_done(job));
+    return is_done(job);
+}
 
 /* If the job's own time is up before it was begun, the waiter ends it in its executor's place. */
 static bool wait_until(ferry_job *job, int64_t deadline_us) {
@@ -28,7 +59,7 @@ static bool wait_until(ferry_job *job, int64_t deadline_us) {
 ferry_status ferry_job_wait(ferry_job *job, int64_t timeout_us) {
     if (!job || timeout_us < 0)
         return APR_EINVAL;
-    if (fy_job_state_is_done(fy_job_load_state(job)))
+    if (is_done(job))
         return 0;
     if (!timeout_us)
         return FERRY_ETIMEDOUT;
@@ -41,9 +72,11 @@ ferry_status ferry_job_wait(ferry_job *job, int64_t timeout_us) {
     ferry_status status = fy_nested_enter(&record, job);
     if (status)
         return status;
-    bool is_done = wait_until(job, deadline_us);
+    uint64_t began = fy_clock_ticks();
+    bool has_ended = ends_soon(job, began, deadline_us) || wait_until(job, deadline_us);
+    spin.last_gap_us = (int64_t)((fy_clock_ticks() - began) / fy_clock_ticks_per_us());
     fy_nested_leave(&record);
-    return is_done ? 0 : FERRY_ETIMEDOUT;
+    return has_ended ? 0 : FERRY_ETIMEDOUT;
 }
 
 ferry_status ferry_job_result(ferry_job *job, int64_t timeout_us) {
