@@ -212,7 +212,8 @@ FERRY_API ferry_status ferry_executor_wait_for_space_from(const char *origin, fe
  * view down leaves `inner` as it is.
  *
  * Owns:    takes a reference to inner; *ret_executor is one reference.
- * Returns: 0, APR_EINVAL, APR_ENOMEM.
+ * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ENOTSUP (inner is a process pool, which runs portable functions only: its
+ *          max_workers is the limit there).
  * Thread:  any. */
 FERRY_API ferry_status ferry_executor_limited(ferry_executor *inner, size_t limit, ferry_executor **ret_executor);
 

@@ -10,6 +10,8 @@
 typedef struct fy_executor_ops {
     const char *name;
 
+    bool runs_elsewhere; /* in other processes: only portable functions, so it can carry nothing for another executor */
+
     /* Takes the executor's reference of the job, or refuses it untouched. `loop` is set on a running or idle loop's own
      * thread: then it must not block, and may hold the job back until the end of the turn.
      * Returns: as ferry_executor_submit. */

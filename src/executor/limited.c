@@ -219,6 +219,8 @@ ferry_status ferry_executor_limited(ferry_executor *inner, size_t limit, ferry_e
         return status;
     if (!limit || !ret_executor)
         return APR_EINVAL;
+    if (inner->ops->runs_elsewhere)
+        return FERRY_ENOTSUP;
     fy_limited *view = fy_calloc(sizeof *view);
     if (!view)
         return APR_ENOMEM;

@@ -291,6 +291,7 @@ static bool claim_elsewhere(ferry_executor *executor, ferry_job *job, bool to_ru
 
 const fy_executor_ops fy_process_pool_ops = {
     .name = "process pool",
+    .runs_elsewhere = true,
     .submit = submit,
     .note_cancelled = note_cancelled,
     .note_stop_wanted = note_stop_wanted,

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One contract for all pools: the same tests through the same calls, on threads and on processes. What a job leaves
+ * behind it leaves on the board, which both see. */
+#include "support/processes.h"
+
+#include "support/loops.h"
+
+enum { WORKERS = 2, JOBS = 50 };
+
+typedef struct pool_kind {
+    const char *name;
+    ferry_executor *(*make)(void);
+} pool_kind;
+
+static ferry_executor *make_threads(void) {
+    ferry_thread_pool_options options = {FERRY_THREAD_POOL_OPTIONS, .max_workers = WORKERS};
+    ferry_executor *pool = NULL;
+    fy_board_clear();
+    CHECK_STATUS(ferry_thread_pool_create(&options, &pool), 0);
+    return pool;
+}
+
+static ferry_executor *make_processes(void) {
+    return fy_processes_of(WORKERS);
+}
+
+static const pool_kind kinds[] = {{"threads", make_threads}, {"processes", make_processes}};
+
+static void on_each(void (*test)(ferry_executor *pool)) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        printf("%s ", kinds[i].name);
+        ferry_executor *pool = kinds[i].make();
+        test(pool);
+        fy_processes_end(pool);
+    }
+}
+
+/* ---- submitting and waiting ---- */
+
+static void submit_on(ferry_executor *pool) {
+    ferry_job *jobs[JOBS];
+    for (int i = 0; i < JOBS; i++)
+        jobs[i] = fy_send(pool, fy_square, i);
+    for (int i = 0; i < JOBS; i++)
+        CHECK_INT(fy_take_integer(jobs[i]), i * i);
+    fy_take_failure(fy_send(pool, fy_fail_with_words, 13), APR_EGENERAL, "unlucky number 13");
+    fy_take_failure(fy_send(pool, fy_fail_silently, FERRY_EFULL), FERRY_EFULL, NULL);
+}
+
+static void submit_works_the_same(void) {
+    on_each(submit_on);
+}
+
+static void bytes_on(ferry_executor *pool) {
+    ferry_job *job = fy_send(pool, fy_make_bytes, 3000);
+    void *bytes = NULL;
+    size_t size = 0;
+    CHECK_STATUS(fy_outcome_of(job), 0);
+    CHECK_STATUS(ferry_job_take_bytes(job, &bytes, &size), 0);
+    CHECK_INT(size, 3000);
+    CHECK(((char *)bytes)[2999] == fy_pattern(2999));
+    ferry_job_unref(job);
+    free(bytes);
+}
+
+static void bytes_work_the_same(void) {
+    on_each(bytes_on);
+}
+
+static void wait_on(ferry_executor *pool) {
+    ferry_job *jobs[3] = {fy_send(pool, fy_pass_door, 0), fy_send(pool, fy_square, 2), fy_send(pool, fy_square, 3)};
+    size_t done = 0;
+    CHECK_STATUS(ferry_jobs_wait(jobs, 3, FERRY_FOREVER, FERRY_FIRST_COMPLETED, &done), 0);
+    CHECK(done >= 1 && done <= 2);
+    CHECK_STATUS(ferry_job_wait(jobs[0], 1000), FERRY_ETIMEDOUT);
+    CHECK(!ferry_job_done(jobs[0]));
+    fy_door_open(0);
+    CHECK_STATUS(ferry_jobs_wait(jobs, 3, FERRY_FOREVER, FERRY_ALL_COMPLETED, &done), 0);
+    CHECK_INT(done, 3);
+    ferry_job_unref_all(jobs, 3);
+}
+
+static void wait_works_the_same(void) {
+    on_each(wait_on);
+}
+
+static void as_completed_on(ferry_executor *pool) {
+    ferry_job *jobs[2] = {fy_occupy_worker(pool, 0, 1), fy_send(pool, fy_square, 5)}, *next = NULL;
+    ferry_jobs_as_completed *iterator = NULL;
+    CHECK_STATUS(ferry_jobs_as_completed_open(jobs, 2, FERRY_FOREVER, &iterator), 0);
+    CHECK_STATUS(ferry_jobs_as_completed_next(iterator, &next), 0);
+    CHECK(next == jobs[1]);
+    fy_door_open(0);
+    CHECK_STATUS(ferry_jobs_as_completed_next(iterator, &next), 0);
+    CHECK(next == jobs[0]);
+    CHECK_STATUS(ferry_jobs_as_completed_next(iterator, &next), FERRY_EEXHAUSTED);
+    ferry_jobs_as_completed_close(iterator);
+    ferry_job_unref_all(jobs, 2);
+}
+
+static void as_completed_works_the_same(void) {
+    on_each(as_completed_on);
+}
+
+/* ---- maps ---- */
+
+static ferry_status give_next(void *source, void **ret_arg) {
+    int64_t *number = source;
+    if (*number == JOBS)
+        return FERRY_EEXHAUSTED;
+    ++*number;
+    *ret_arg = number;
+    return 0;
+}
+
+static void map_on(ferry_executor *pool) {
+    for (size_t buffer = 0; buffer < 5; buffer++) {
+        int64_t source = 0;
+        ferry_map *map = NULL;
+        ferry_job *job = NULL;
+        ferry_map_options options = {FERRY_MAP_OPTIONS, .function = fy_square, .next = give_next, .source = &source,
+                                     .arg_size = sizeof source, .buffer_size = buffer};
+        CHECK_STATUS(ferry_executor_map(pool, &options, &map), 0);
+        for (int64_t i = 1; i <= JOBS - 10 * (int64_t)(buffer == 3); i++) {
+            CHECK_STATUS(ferry_map_next(map, &job), 0);
+            CHECK_INT(fy_take_integer(job), i * i);
+        }
+        ferry_map_close(map);
+    }
+}
+
+static void map_works_the_same(void) {
+    on_each(map_on);
+}
+
+/* ---- cancelling ---- */
+
+static void cancel_on(ferry_executor *pool) {
+    ferry_job *one = fy_occupy_worker(pool, 0, 1), *other = fy_occupy_worker(pool, 0, 2);
+    ferry_job *waiting = fy_send(pool, fy_note_run, 7);
+    CHECK(ferry_job_cancel(waiting));
+    CHECK_STATUS(ferry_job_result(waiting, FERRY_FOREVER), FERRY_ECANCELED);
+    fy_door_open(0);
+    CHECK(fy_take_integer(one) > 0 && fy_take_integer(other) > 0);
+    CHECK_STATUS(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER), 0);
+    CHECK_INT(atomic_load(&fy_board()->runs[7]), 0);
+    CHECK_INT(fy_stats_of(pool).cancelled, 1);
+    CHECK_INT(fy_stats_of(pool).done, 2);
+    CHECK_INT(fy_stats_of(pool).queued, 0);
+    ferry_job_unref(waiting);
+}
+
+static void cancel_works_the_same(void) {
+    on_each(cancel_on);
+}
+
+static void shutdown_on(ferry_executor *pool) {
+    ferry_job *one = fy_occupy_worker(pool, 0, 1), *other = fy_occupy_worker(pool, 0, 2);
+    ferry_job *waiting = fy_send(pool, fy_square, 7);
+    CHECK_STATUS(ferry_executor_shutdown(pool, false, true, 0), 0);
+    CHECK_STATUS(fy_try_send(pool, fy_square, 1, NULL), FERRY_ESHUTDOWN);
+    fy_take_failure(waiting, FERRY_ECANCELED, NULL);
+    fy_door_open(0);
+    CHECK(fy_take_integer(one) > 0 && fy_take_integer(other) > 0);
+    CHECK_INT(fy_stats_of(pool).rejected, 1);
+}
+
+static void shutdown_works_the_same(void) {
+    on_each(shutdown_on);
+}
+
+/* ---- callbacks and futures ---- */
+
+static ferry_status note_done(ferry_job *job, void *arg) {
+    CHECK(ferry_job_done(job));
+    atomic_fetch_add((atomic_int *)arg, 1);
+    return 0;
+}
+
+static void callbacks_on(ferry_executor *pool) {
+    atomic_int called = 0;
+    ferry_job *jobs[JOBS];
+    for (int i = 0; i < JOBS; i++) {
+        jobs[i] = fy_send(pool, fy_square, i);
+        CHECK_STATUS(ferry_job_add_done_callback(jobs[i], note_done, &called), 0);
+    }
+    FY_AWAIT(atomic_load(&called) == JOBS);
+    ferry_job_unref_all(jobs, JOBS);
+}
+
+static void callbacks_work_the_same(void) {
+    on_each(callbacks_on);
+}
+
+static void futures_on(ferry_executor *pool) {
+    ferry_loop *loop = new_loop();
+    ferry_future *futures[JOBS], *wrapped = NULL;
+    ferry_job *job = fy_send(pool, fy_square, 8);
+    for (int64_t i = 0; i < JOBS; i++) {
+        ferry_job_options options = fy_number_options(fy_square, &i);
+        CHECK_STATUS(ferry_run_in_executor_with(loop, pool, &options, &futures[i]), 0);
+    }
+    CHECK_STATUS(ferry_wrap_future(loop, job, &wrapped), 0);
+    for (int64_t i = 0; i < JOBS; i++) {
+        CHECK_STATUS(ferry_loop_run_until_complete(loop, futures[i]), 0);
+        CHECK_INT(ferry_future_integer(futures[i]), i * i);
+        ferry_future_unref(futures[i]);
+    }
+    CHECK_STATUS(ferry_loop_run_until_complete(loop, wrapped), 0);
+    CHECK_INT(ferry_future_integer(wrapped), 64);
+    ferry_future_unref(wrapped);
+    ferry_job_unref(job);
+    end_loop(loop);
+}
+
+static void futures_work_the_same(void) {
+    on_each(futures_on);
+}
+
+/* ---- pools of both kinds together ---- */
+
+static ferry_executor *inner_pool;
+
+static ferry_status wait_for_the_other_pool(void *arg, ferry_call *call) {
+    ferry_job *job = fy_send(inner_pool, fy_square, (int64_t)(intptr_t)arg);
+    return ferry_return_integer(call, fy_take_integer(job));
+}
+
+static void thread_may_wait_for_a_process(void) {
+    enum { OUTER = 20 };
+    ferry_executor *threads = make_threads();
+    ferry_job *jobs[OUTER];
+    inner_pool = make_processes();
+    for (intptr_t i = 0; i < OUTER; i++)
+        CHECK_STATUS(ferry_executor_submit(threads, wait_for_the_other_pool, (void *)i, &jobs[i]), 0);
+    for (int i = 0; i < OUTER; i++)
+        CHECK_INT(fy_take_integer(jobs[i]), i * i);
+    fy_processes_end(threads);
+    fy_processes_end(inner_pool);
+}
+
+static ferry_status send_to_the_other_pool(ferry_job *job, void *ret_job) {
+    CHECK_STATUS(fy_try_send(inner_pool, fy_square, ferry_job_integer(job), ret_job), 0);
+    fy_door_open(3);
+    return 0;
+}
+
+static void callback_of_one_pool_may_submit_to_the_other(void) {
+    ferry_executor *threads = make_threads();
+    inner_pool = make_processes();
+    ferry_job *next = NULL, *job = fy_send(threads, fy_square, 3);
+    CHECK_STATUS(ferry_job_add_done_callback(job, send_to_the_other_pool, &next), 0);
+    FY_AWAIT(atomic_load(&fy_board()->is_open[3]));
+    CHECK_INT(fy_take_integer(next), 81);
+    ferry_job_unref(job);
+    fy_processes_end(threads);
+    fy_processes_end(inner_pool);
+}
+
+static void limited_view_is_of_threads_alone(void) {
+    ferry_executor *threads = make_threads(), *processes = make_processes(), *view = NULL;
+    CHECK_STATUS(ferry_executor_limited(processes, 1, &view), FERRY_ENOTSUP);
+    CHECK(view == NULL);
+    CHECK_STATUS(ferry_executor_limited(threads, 1, &view), 0);
+    CHECK_INT(fy_call(view, fy_square, 3), 9);
+    fy_processes_end(view);
+    fy_processes_end(threads);
+    fy_processes_end(processes);
+}
+
+static const fy_test tests[] = {
+    FY_TEST(submit_works_the_same),
+    FY_TEST(bytes_work_the_same),
+    FY_TEST(wait_works_the_same),
+    FY_TEST(as_completed_works_the_same),
+    FY_TEST(map_works_the_same),
+    FY_TEST(cancel_works_the_same),
+    FY_TEST(shutdown_works_the_same),
+    FY_TEST(callbacks_work_the_same),
+    FY_TEST(futures_work_the_same),
+    FY_TEST(thread_may_wait_for_a_process),
+    FY_TEST(callback_of_one_pool_may_submit_to_the_other),
+    FY_TEST(limited_view_is_of_threads_alone),
+};
+
+FY_PROCESS_TEST_MAIN("both pools", tests)
