@@ -21,6 +21,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
+
 #include "posix/descriptor.h"
 #include "posix/sigpipe.h"
 
@@ -197,9 +201,37 @@ void fy_parent_wait_gone(const fy_parent *parent) {
 #define POLLRDHUP 0 /* POLLHUP needs no asking for */
 #endif
 
+/* The channel stays open while anybody has the parent's end, such as a child that the parent has forked; so whoever has
+ * made the channel is watched as well, where the system can. A descriptor of -1 is not looked at. */
+enum { IS_GONE = -2 };
+
+#if defined(__linux__) && defined(SYS_pidfd_open)
+
+static int watch_maker(const fy_parent *parent) {
+    struct ucred maker;
+    socklen_t size = sizeof maker;
+    if (getsockopt(parent->channel, SOL_SOCKET, SO_PEERCRED, &maker, &size) != 0 || maker.pid <= 0)
+        return -1;
+    int process = (int)syscall(SYS_pidfd_open, maker.pid, 0u);
+    if (process < 0)
+        return errno == ESRCH ? IS_GONE : -1;
+    (void)fy_descriptor_leave_standard(&process);
+    return process;
+}
+
+#else
+
+static int watch_maker(const fy_parent *parent) {
+    (void)parent;
+    return -1;
+}
+
+#endif
+
 void fy_parent_wait_gone(const fy_parent *parent) {
-    struct pollfd channel = {.fd = parent->channel, .events = POLLRDHUP};
-    while (poll(&channel, 1, -1) <= 0)
+    int maker = watch_maker(parent);
+    struct pollfd watched[] = {{.fd = parent->channel, .events = POLLRDHUP}, {.fd = maker, .events = POLLIN}};
+    while (maker != IS_GONE && poll(watched, 2, -1) <= 0)
         continue;
 }
 
