@@ -9,10 +9,7 @@
 #include "support/child.h"
 #include "support/jobs.h"
 #include "support/loops.h"
-#include "support/threads.h"
-
-#include <sys/resource.h>
-#include <unistd.h>
+#include "support/refuse_threads.h"
 
 static void check_nothing_left(ferry_executor *pool) {
     ferry_executor_stats stats = fy_stats(pool);
@@ -23,37 +20,6 @@ static void check_nothing_left(ferry_executor *pool) {
 }
 
 /* ---- in the child ---- */
-
-static void do_nothing(void *arg) {
-    (void)arg;
-}
-
-static bool threads_are_refused;
-
-/* The leak checker needs a thread of its own, which it does not get. */
-FY_SANITIZER_HOOK int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void) {
-    return threads_are_refused;
-}
-
-/* From here on the system refuses every thread; a privileged user is not limited, so privileges go first. */
-static bool refuse_threads(void) {
-    struct rlimit none = {1, 1};
-    apr_pool_t *memory;
-    apr_thread_t *thread;
-    if (geteuid() == 0 && (setgid(65534) || setuid(65534)))
-        return false;
-    if (setrlimit(RLIMIT_NPROC, &none) || apr_pool_create(&memory, NULL))
-        return false;
-    helper_thread probe = {.run = do_nothing};
-    threads_are_refused = apr_thread_create(&thread, NULL, helper_thread_main, &probe, memory) != APR_SUCCESS;
-    if (!threads_are_refused) {
-        apr_status_t result;
-        apr_thread_join(&result, thread);
-    }
-    apr_pool_destroy(memory);
-    return threads_are_refused;
-}
 
 static int refused_from_the_first(void) {
     fy_tracked tracked = {0};

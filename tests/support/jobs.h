@@ -15,13 +15,6 @@
 #include "support/system.h"
 #include "support/sanitized.h"
 
-/* Marks a function that a sanitizer's runtime looks for in the program. */
-#if defined(__GNUC__)
-#define FY_SANITIZER_HOOK __attribute__((visibility("default")))
-#else
-#define FY_SANITIZER_HOOK
-#endif
-
 /* ---- making and ending ---- */
 
 static inline ferry_executor *fy_pool_of(size_t max_workers) {

@@ -26,6 +26,13 @@
 #define FY_SANITIZED 0
 #endif
 
+/* Marks a function that a sanitizer's runtime looks for in the program. */
+#if defined(__GNUC__)
+#define FY_SANITIZER_HOOK __attribute__((visibility("default")))
+#else
+#define FY_SANITIZER_HOOK
+#endif
+
 /* ThreadSanitizer's own locks are not kept whole by a fork: a child that is made while another thread is at work may
  * hang in one of them before it has done anything. Tests that fork then are left out under it. */
 #define FY_FORKS_AMID_THREADS !FY_THREAD_SANITIZED

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Process pools where a process can be copied and its threads be limited: a pool that a forked child has inherited is
+ * its parent's, a child may have one of its own, and its copies of what is open keep no worker alive. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "support/child.h"
+#include "support/forks.h"
+#include "support/processes.h"
+#include "support/refuse_threads.h"
+
+/* ---- forked children ---- */
+
+static void check_inherited(ferry_executor *pool, ferry_job *running) {
+    ferry_executor_stats stats = {.size = sizeof stats};
+    ferry_job *job = NULL;
+    char words[64];
+    MUST(fy_try_send(pool, fy_square, 1, &job) == FERRY_EFORKED);
+    MUST(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER) == FERRY_EFORKED);
+    MUST(ferry_process_pool_terminate(pool, 0) == FERRY_EFORKED);
+    MUST(ferry_process_pool_get_workers(pool, NULL, 0) == 0);
+    MUST(ferry_executor_get_stats(pool, &stats) == FERRY_EFORKED);
+    MUST(ferry_executor_describe(pool, words, sizeof words) == 0);
+    ferry_executor_cancel_running(pool);
+    MUST(ferry_job_wait(running, FERRY_FOREVER) == FERRY_EFORKED);
+    ferry_executor_unref(pool);
+}
+
+static void check_own(void) {
+    ferry_process_pool_options options = {FERRY_PROCESS_POOL_OPTIONS, .max_workers = 1};
+    ferry_executor *pool = NULL;
+    ferry_job *job = NULL;
+    MUST(ferry_process_pool_create(&options, &pool) == 0);
+    MUST(fy_try_send(pool, fy_square, 5, &job) == 0);
+    MUST(ferry_job_result(job, FERRY_FOREVER) == 0);
+    MUST(ferry_job_integer(job) == 25);
+    ferry_job_unref(job);
+    MUST(ferry_executor_close(pool) == 0);
+}
+
+static void inherited_pool_is_the_parents(void) {
+    if (!FY_FORKS_AMID_THREADS)
+        return;
+    ferry_executor *pool = fy_processes_of(2);
+    ferry_job *running = fy_occupy_worker(pool, 0, 1);
+    pid_t child = fork_now();
+    if (child == 0) {
+        check_inherited(pool, running);
+        check_own();
+        _exit(EXIT_SUCCESS);
+    }
+    wait_for_child(child);
+    CHECK_INT(fy_call(pool, fy_square, 3), 9);
+    fy_door_open(0);
+    CHECK(fy_take_integer(running) > 0);
+    fy_processes_end(pool);
+}
+
+/* ---- what a forked child has open ---- */
+
+static ferry_executor *left_pool;
+
+static int forks_and_is_killed(void) {
+    left_pool = fy_processes_of(1);
+    int64_t pid = fy_call(left_pool, fy_pid, 0);
+    fy_occupy_worker(left_pool, 0, 1);
+    atomic_store(&fy_board()->notes[0], pid);
+    pid_t child = fork_now();
+    if (child == 0) {
+        close(STDOUT_FILENO);
+        close(STDERR_FILENO);
+        for (;;)
+            pause();
+    }
+    atomic_store(&fy_board()->notes[1], child);
+    raise(SIGKILL);
+    return 0;
+}
+
+/* Linux tells of a process's end by itself; elsewhere the channel does, which the copy keeps open. */
+static void forked_copy_keeps_no_worker_alive(void) {
+    fy_child child;
+    fy_board_clear();
+    fy_child_run("forks_and_is_killed", &child);
+    CHECK_INT(child.code, FY_CHILD_KILLED);
+    pid_t copy = (pid_t)atomic_load(&fy_board()->notes[1]);
+    CHECK(copy > 0);
+#if !defined(__linux__)
+    CHECK(fy_system_kill(copy));
+#endif
+    FY_AWAIT(!fy_system_is_alive(atomic_load(&fy_board()->notes[0])));
+    (void)fy_system_kill(copy);
+}
+
+/* ---- a manager that cannot be had ---- */
+
+static int has_no_manager(void) {
+    ferry_executor *pool = fy_processes_of(1);
+    CHECK(refuse_threads());
+    for (int i = 0; i < 20; i++)
+        CHECK_STATUS(fy_try_send(pool, fy_square, 1, NULL), FERRY_ENOTHREAD);
+    CHECK_INT(fy_stats_of(pool).queued, 0);
+    CHECK_INT(fy_stats_of(pool).workers_started, 0);
+    fy_processes_end(pool);
+    return 0;
+}
+
+/* EB-015: the job is refused, which is sooner than failing */
+static void submission_is_refused_where_no_manager_can_start(void) {
+    fy_child child;
+    fy_child_run("has_no_manager", &child);
+    CHECK_INT(child.code, 0);
+}
+
+static const fy_child_mode modes[] = {
+    FY_CHILD_MODE(forks_and_is_killed),
+    FY_CHILD_MODE(has_no_manager),
+};
+
+static const fy_test tests[] = {
+    FY_TEST(inherited_pool_is_the_parents),
+    FY_TEST(forked_copy_keeps_no_worker_alive),
+    FY_TEST(submission_is_refused_where_no_manager_can_start),
+};
+
+FY_PROCESS_CHILD_TEST_MAIN("process fork", tests, modes)
