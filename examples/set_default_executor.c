@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A job joins two strings: once on an executor that is named in the call, once on one that was set as the loop's
- * default. It decides who owns which string: the pair of arguments is copied into the job, the joined string is the
+/* A task has two strings joined by a job: once on an executor that is named in the call, once on one that was set as
+ * the loop's default. It decides who owns which string: the arguments outlive the job, the joined string is the
  * caller's to free. */
 #include <ferry.h>
 
@@ -24,24 +24,12 @@ static ferry_status join(void *arg, ferry_call *call) {
     return ferry_return_pointer(call, joined, free);
 }
 
-/* executor NULL: the loop's default one. *ret_joined is the caller's to free. */
-static ferry_status join_on(ferry_loop *loop, ferry_executor *executor, pair words, void **ret_joined) {
-    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = join, .arg = &words, .arg_size = sizeof words};
-    ferry_future *future = NULL;
-    ferry_status status = ferry_run_in_executor_with(loop, executor, &options, &future);
+/* executor NULL: the loop's default one. */
+static ferry_status join_and_print(ferry_executor *executor, pair *words) {
+    char *joined = NULL;
+    ferry_status status = ferry_call_in(executor, join, words, &joined);
     if (!status)
-        status = ferry_loop_run_until_complete(loop, future);
-    if (!status)
-        status = ferry_future_take_pointer(future, ret_joined);
-    ferry_future_unref(future);
-    return status;
-}
-
-static ferry_status join_and_print(ferry_loop *loop, ferry_executor *executor, pair words) {
-    void *joined = NULL;
-    ferry_status status = join_on(loop, executor, words, &joined);
-    if (!status)
-        printf("main: %s\n", (char *)joined);
+        printf("main: %s\n", joined);
     free(joined);
     return status;
 }
@@ -52,30 +40,30 @@ static ferry_status make_pool(const char *name, ferry_executor **ret_pool) {
     return ferry_thread_pool_create(&options, ret_pool);
 }
 
-int main(void) {
-    char sentence[128];
-    ferry_loop *loop = NULL;
-    ferry_executor *explicit_pool = NULL, *default_pool = NULL;
-
-    ferry_status status = ferry_loop_create(NULL, &loop);
-    if (!status)
-        status = make_pool("explicit", &explicit_pool);
+static ferry_status join_twice(void *explicit_pool, ferry_call *call) {
+    static pair to_explicit = {"Hello, ", "explicit executor"}, to_default = {"Hello, ", "default executor"};
+    ferry_executor *default_pool = NULL;
+    (void)call;
+    ferry_status status = join_and_print(explicit_pool, &to_explicit);
     if (!status)
         status = make_pool("default", &default_pool);
     if (!status)
-        status = join_and_print(loop, explicit_pool, (pair){"Hello, ", "explicit executor"});
+        status = ferry_loop_set_default_executor(ferry_running_loop(), default_pool);
     if (!status)
-        status = ferry_loop_set_default_executor(loop, default_pool);
-    if (!status)
-        status = join_and_print(loop, NULL, (pair){"Hello, ", "default executor"});
+        status = join_and_print(NULL, &to_default);
+    ferry_executor_unref(default_pool); /* the loop has it, and ferry_run shuts it down */
+    return status;
+}
 
-    ferry_status closed = ferry_executor_close(explicit_pool);
+int main(void) {
+    char sentence[128];
+    ferry_executor *pool = NULL;
+    ferry_status status = make_pool("explicit", &pool);
+    if (!status)
+        status = ferry_run(join_twice, pool);
+    ferry_status closed = ferry_executor_close(pool);
     if (!status)
         status = closed;
-    closed = ferry_executor_close(default_pool);
-    if (!status)
-        status = closed;
-    ferry_loop_unref(loop);
     if (status)
         fprintf(stderr, "set_default_executor: %s\n", ferry_strerror(status, sentence, sizeof sentence));
     return status != 0;
