@@ -172,8 +172,8 @@ static int digest_paths(const arguments *options, apr_pool_t *pool) {
     return interrupted ? 130 : status || self.failures;
 }
 
-/* In a worker process this does not return. A terminal's Ctrl-C goes to the workers, too, but is the parent's to
- * heed. */
+/* In a worker process this does not return; APR, which its jobs need, was started before. A terminal's Ctrl-C goes to
+ * the workers, too, but is the parent's to heed. */
 static bool init_worker(int argc, char **argv) {
     static const ferry_portable functions[] = {{"hash_file", hash_file, FERRY_IDEMPOTENT}, {NULL, NULL, 0}};
     void (*before)(int) = signal(SIGINT, SIG_IGN);
@@ -184,12 +184,12 @@ static bool init_worker(int argc, char **argv) {
 int main(int argc, char **argv) {
     arguments options = {0};
     apr_pool_t *pool;
-    if (!init_worker(argc, argv)) {
-        fprintf(stderr, "digest: worker processes could not be provided for\n");
-        return 1;
-    }
     if (apr_app_initialize(&argc, (const char *const **)&argv, NULL) || apr_pool_create(&pool, NULL)) {
         fprintf(stderr, "digest: APR could not be started\n");
+        return 1;
+    }
+    if (!init_worker(argc, argv)) {
+        fprintf(stderr, "digest: worker processes could not be provided for\n");
         return 1;
     }
     bool valid = read_arguments(&options, argc, argv, pool);

@@ -30,6 +30,7 @@ typedef struct ferry_portable {
  * once only (`multiprocessing.freeze_support`). In a worker process it does not return: it runs jobs until the pool
  * ends it, and leaves by exit, for which it has 10 s. A worker's stdin is empty; stdout and stderr are the parent's,
  * and its terminal is too: Ctrl-C reaches the workers as well, unless they ignore it (the initializer can see to that).
+ * What the functions themselves need, apr_initialize for one, is done before this call.
  *
  * Owns:    the table, ended by an entry whose name is NULL, and its names must live as long as the process.
  * Returns: 0, APR_EINVAL (a name twice, a NULL), FERRY_EINVALIDSTATE (called before), APR_ENOMEM.
