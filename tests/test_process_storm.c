@@ -195,9 +195,9 @@ static void workers_are_killed_at_any_moment(void) {
     unsigned threads = fy_thread_count();
     storm_once(&self, kills_wanted());
     CHECK(!fy_system_has_children());
+    FY_AWAIT(fy_thread_count() <= threads); /* threads of the system's own outlive what they were made for */
     CHECK_INT(fy_system_handle_count(), handles);
     CHECK_INT(fy_system_shared_memory_count(), memories);
-    CHECK_INT(fy_thread_count(), threads);
 }
 
 static const fy_test tests[] = {
