@@ -98,7 +98,8 @@ static void values_of_each_kind_are_carried_back(void) {
 /* ---- sizes ---- */
 
 /* Around what fits into a cell, a first segment, and beyond. */
-static const int64_t sizes[] = {0, 1, 900, 960, 970, 980, 1024, 4096, 65536, 65537, 1000000, 3, 5000000, 70000, 0};
+static const int64_t sizes[] = {0,     1,     900,   1024,  4096,    16200, 16300,   16330,
+                                16376, 16384, 65536, 65537, 1000000, 3,     5000000, 70000};
 
 static void check_pattern(ferry_job *job, int64_t wanted) {
     size_t size = 0;

@@ -8,7 +8,8 @@
 #include "support/allocator.h"
 #include "support/loops.h"
 
-enum { LARGE = 5000 };
+/* Too large for a cell. */
+enum { LARGE = 40000 };
 
 /* True if it was accepted; a refusal has few reasons. */
 static bool accepted(ferry_status status) {
