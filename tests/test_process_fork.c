@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #endif
 
+#include <sys/stat.h>
+
 #include "support/child.h"
 #include "support/forks.h"
 #include "support/processes.h"
@@ -61,6 +63,14 @@ static void inherited_pool_is_the_parents(void) {
 
 static ferry_executor *left_pool;
 
+/* By one of them its parent's parent would wait for its output. */
+static void close_pipes(void) {
+    struct stat what;
+    for (int descriptor = 0; descriptor < 256; descriptor++)
+        if (!fstat(descriptor, &what) && S_ISFIFO(what.st_mode))
+            close(descriptor);
+}
+
 static int forks_and_is_killed(void) {
     left_pool = fy_processes_of(1);
     int64_t pid = fy_call(left_pool, fy_pid, 0);
@@ -68,8 +78,7 @@ static int forks_and_is_killed(void) {
     atomic_store(&fy_board()->notes[0], pid);
     pid_t child = fork_now();
     if (child == 0) {
-        close(STDOUT_FILENO);
-        close(STDERR_FILENO);
+        close_pipes();
         for (;;)
             pause();
     }

@@ -132,6 +132,7 @@ static void survive(uint32_t seed) {
     for (size_t i = 0; i < JOBS; i++)
         if (jobs[i])
             CHECK_STATUS(ferry_job_wait(jobs[i], FERRY_FOREVER), 0);
+    CHECK_STATUS(ferry_process_pool_terminate(pool, 0), 0); /* it may never say that it has seen what was taken back */
     CHECK_STATUS(ferry_executor_close(pool), 0);
     ferry_job_unref_all(jobs, JOBS);
 }

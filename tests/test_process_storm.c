@@ -46,7 +46,6 @@ static ferry_status kill_process(void *arg, ferry_call *call) {
 
 static const ferry_portable functions[] = {
     {"make_bytes", make_bytes, 0},
-    {"make_bytes_again", make_bytes, FERRY_IDEMPOTENT},
     {"kill_process", kill_process, 0},
     {NULL, NULL, 0},
 };

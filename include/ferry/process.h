@@ -33,7 +33,7 @@ typedef struct ferry_portable {
  * What the functions themselves need, apr_initialize for one, is done before this call.
  *
  * Owns:    the table, ended by an entry whose name is NULL, and its names must live as long as the process.
- * Returns: 0, APR_EINVAL (a name twice, a NULL), FERRY_EINVALIDSTATE (called before), APR_ENOMEM.
+ * Returns: 0, APR_EINVAL (a name or a function twice, a NULL), FERRY_EINVALIDSTATE (called before), APR_ENOMEM.
  * Thread:  main, before there are others. */
 FERRY_API ferry_status ferry_worker_init(int argc, char **argv, const ferry_portable *functions);
 
@@ -82,7 +82,10 @@ FERRY_API void ferry_process_pool_options_init(ferry_process_pool_options *optio
  *   a worker's death  ends the job that it ran with FERRY_EBROKEN and a sentence with the signal or the exit code
  *   a pointer         as a result is an error, FERRY_ENOTPORTABLE
  *   order             jobs of one priority are handed out in the order of submission; while short jobs are queued a
- *                     worker holds some of them in advance, and gives them back when another one is idle
+ *                     worker holds some of them in advance, and gives them back when another one is idle. What was
+ *                     given back comes before what is queued, whatever its priority
+ *   done callbacks    run in the pool's one thread of its own, which also sees to time limits and cancels: a slow one
+ *                     holds these up, and one that waits for a job is refused with FERRY_EDEADLK
  *
  * Owns:    *ret_executor is one reference: ferry_executor_close it.
  * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_EINVALIDSTATE (ferry_worker_init was not called), FERRY_ENOTPORTABLE (the

@@ -88,7 +88,7 @@ static bool concerns_executor(uint32_t state) {
 }
 
 uint32_t fy_executor_cancel(ferry_job *job) {
-    if (!concerns_executor(fy_job_load_state(job)))
+    if (!concerns_executor(fy_job_load_state(job)) || fy_lots_forked())
         return fy_job_request_cancel(job);
     ferry_executor *executor = NULL;
     fy_mutex_lock(fy_cancels_lock());

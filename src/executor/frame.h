@@ -21,6 +21,8 @@ typedef struct fy_worker_view {
     bool (*is_cancelled)(struct fy_worker_view *worker);
     /* It has ended its job and is about to run user code before it looks for the next one. May be NULL. */
     void (*will_call_back)(struct fy_worker_view *worker);
+    /* What it waits for may need this very thread. */
+    bool must_not_block;
     /* Has its job take that much longer in virtual time, instead of blocking. NULL: its thread may block. */
     void (*sleep)(struct fy_worker_view *worker, int64_t duration_us);
 } fy_worker_view;

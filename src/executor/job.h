@@ -145,6 +145,11 @@ void fy_job_fini_options(ferry_job *job);
 ferry_status fy_job_create_plain(const char *origin, ferry_executor *executor, const ferry_job_options *options,
                                  ferry_job **ret_job);
 
+/* From here on no cancel goes to its executor any more: before it ends, or runs elsewhere. */
+static inline void fy_job_end_remote(ferry_job *job) {
+    atomic_fetch_and_explicit(&job->state, ~(uint32_t)FY_JOB_REMOTE, memory_order_acq_rel);
+}
+
 /* PENDING -> RUNNING. */
 static inline bool fy_job_try_claim(ferry_job *job) {
     uint32_t state = atomic_load_explicit(&job->state, memory_order_relaxed);

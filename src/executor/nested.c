@@ -179,5 +179,5 @@ void fy_nested_leave(fy_wait_record *record) {
 
 bool fy_thread_must_not_block(void) {
     const fy_worker_view *worker = fy_frame_worker_view();
-    return ferry_running_loop() || (worker && worker->sleep);
+    return ferry_running_loop() || (worker && (worker->sleep || worker->must_not_block));
 }

@@ -247,7 +247,8 @@ static bool initialize(fy_worker *worker) {
 
 void fy_worker_run(fy_drain *drain) {
     fy_worker *worker = FY_CONTAINER(drain, fy_worker, drain);
-    worker->view = (fy_worker_view){worker->name, &worker->pool->base, is_asked_to_stop, will_call_back, NULL};
+    worker->view = (fy_worker_view){.name = worker->name, .executor = &worker->pool->base,
+                                    .is_cancelled = is_asked_to_stop, .will_call_back = will_call_back};
     worker->ticks = fy_clock_ticks();
     fy_thread_set_name(worker->name);
     fy_frame_set_worker_view(&worker->view);

@@ -49,10 +49,11 @@ bool fy_portable_find(ferry_function *function, uint32_t *ret_number) {
     return false;
 }
 
-static bool has_name_twice(const ferry_portable *functions, uint32_t count) {
+/* A function is looked up by its address, and told by its name. */
+static bool has_twice(const ferry_portable *functions, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t j = i + 1; j < count; j++)
-            if (!strcmp(functions[i].name, functions[j].name))
+            if (functions[i].function == functions[j].function || !strcmp(functions[i].name, functions[j].name))
                 return true;
     return false;
 }
@@ -65,7 +66,7 @@ static ferry_status check(const ferry_portable *functions, uint32_t *ret_count) 
             functions[count].flags > FERRY_IDEMPOTENT)
             return APR_EINVAL;
     *ret_count = count;
-    return !functions || has_name_twice(functions, count) ? APR_EINVAL : 0;
+    return !functions || has_twice(functions, count) ? APR_EINVAL : 0;
 }
 
 static void set_hello(void) {

@@ -15,7 +15,7 @@ static bool is_answer(uint32_t state) {
 
 bool fy_process_worker_has_answered(const fy_process_worker *worker) {
     return worker->arena && worker->reaped != atomic_load_explicit(&worker->filled, memory_order_relaxed) &&
-           is_answer(atomic_load_explicit(&fy_cell_at(worker, worker->reaped)->state, memory_order_acquire));
+           is_answer(atomic_load_explicit(&fy_cell_at(worker, worker->reaped)->state, memory_order_seq_cst));
 }
 
 static void answer_fails(fy_process_worker *worker, uint64_t index, ferry_job *job, ferry_status status,
@@ -40,7 +40,7 @@ static void take_error(fy_process_worker *worker, uint64_t index, ferry_job *job
         fy_outcome_set_error(fy_job_outcome(job), status, fy_error_create(worker->name, NULL));
         fy_endings_add(endings, job, status, false);
     }
-    if (!job) {
+    if (!job && !worker->is_initialized) {
         fy_mutex_lock(&worker->pool->lock);
         fy_process_pool_break(worker->pool, "the initializer failed in %s: %s", worker->name,
                               message[0] ? message : ferry_strerror(status, words, sizeof words));
@@ -105,7 +105,7 @@ static void take_answer(fy_process_worker *worker, uint64_t index, fy_endings *e
     const fy_offer *what = fy_offer_at(worker, index);
     ferry_job *job = what->job;
     fy_reply reply;
-    if (read_reply(worker, index, what->segment, &reply)) {
+    if (what->was_taken_back || read_reply(worker, index, what->segment, &reply)) {
         refuse_answer(worker, index, endings);
         return;
     }
@@ -177,7 +177,7 @@ static bool collect_one(fy_process_worker *worker, uint64_t index, fy_endings *e
         take_answer(worker, index, endings);
         return true;
     case FY_CELL_PASSED:
-        if (fy_offer_at(worker, index)->job)
+        if (!fy_offer_at(worker, index)->was_taken_back)
             refuse_answer(worker, index, endings);
         return true;
     case FY_CELL_NEEDS_ROOM:
@@ -201,6 +201,8 @@ static uint64_t begin_collecting(fy_process_worker *worker) {
 static void end_collecting(fy_process_worker *worker, uint64_t collected) {
     fy_mutex_lock(&worker->pool->lock);
     if (worker->reaped < collected) {
+        worker->pool->failed_starts = 0;
+        worker->pool->start_again_us = 0;
         worker->is_segment_used[FY_RESULT_SEGMENT] = false;
         worker->idle_since_us = fy_clock_now();
         worker->busy_since_ticks = fy_clock_ticks();

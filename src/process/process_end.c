@@ -34,6 +34,7 @@ static void fail(fy_process_pool *pool, ferry_job *job) {
     pool->cancelled++;
     const char *reason = pool->broken ? pool->reason : "its pool was terminated";
     fy_mutex_unlock(&pool->lock);
+    fy_job_end_remote(job);
     fy_job_fail_claimed(job, FERRY_EBROKEN, reason);
     if (!is_async)
         ferry_job_unref(job);
@@ -91,11 +92,9 @@ static bool wait_gone(fy_process_pool *pool, int64_t deadline_us) {
 }
 
 /* A done callback runs in the manager, which cannot wait for itself. */
-static bool is_manager(fy_process_pool *pool) {
-    fy_mutex_lock(&pool->lock);
-    bool is_own = pool->manager_alive && pool->manager_thread == fy_thread_self();
-    fy_mutex_unlock(&pool->lock);
-    return is_own;
+static bool is_manager(const fy_process_pool *pool) {
+    const fy_worker_view *view = fy_frame_worker_view();
+    return view && view->executor == &pool->base;
 }
 
 ferry_status fy_process_pool_shutdown(ferry_executor *executor, bool wait, bool cancel_futures, int64_t timeout_us) {
@@ -159,19 +158,7 @@ static fy_process_pool *hold_first(void) {
     return pool;
 }
 
-/* A callback may call exit; then its pool cannot be waited for, nor another one, which may wait for what comes next. */
-static bool is_any_manager(void) {
-    fy_mutex_lock(fy_pools_lock());
-    fy_process_pool *pool = pools_generation == fy_fork_generation() ? pools : NULL;
-    while (pool && !is_manager(pool))
-        pool = pool->next_pool;
-    fy_mutex_unlock(fy_pools_lock());
-    return pool != NULL;
-}
-
 static void finish_pools(void) {
-    if (is_any_manager())
-        return;
     for (fy_process_pool *pool; (pool = hold_first());) {
         fy_process_pool_close(pool, false);
         wait_gone(pool, FERRY_FOREVER);

@@ -5,12 +5,9 @@
  * that a quick answer costs no system call on either side. */
 #include <apr_errno.h>
 
-#include "base/alloc.h"
 #include "process/process_pool.h"
 
-enum { TURNS_BETWEEN_LOOKS = 16, SPINS_BETWEEN_CLOCKS = 32 };
-
-enum { SEEN_WITHIN_US = 500000, LEFT_WITHIN_US = 10000000 };
+enum { TURNS_BETWEEN_LOOKS = 16, SPINS_BETWEEN_CLOCKS = 32, PATIENCE_US = 10000000 };
 
 /* ---- being told ---- */
 
@@ -105,11 +102,9 @@ static bool is_idle(const fy_process_worker *worker) {
 /* When a worker without jobs must have done what it still has to do, or nobody knows what it does: see that an offer
  * was taken back, or that it shall leave; then it may take its time for leaving. */
 static int64_t patience_ends_us(const fy_process_worker *worker) {
-    bool has_seen_all = worker->filled == worker->reaped;
-    if (worker->stage == FY_WORKER_LEAVING)
-        return fy_time_after(worker->idle_since_us, has_seen_all ? LEFT_WITHIN_US : SEEN_WITHIN_US);
-    bool is_behind = has_no_jobs(worker) && !has_seen_all;
-    return is_behind ? fy_time_after(worker->idle_since_us, SEEN_WITHIN_US) : FERRY_FOREVER;
+    bool is_behind = has_no_jobs(worker) && worker->filled != worker->reaped;
+    bool is_awaited = is_behind || worker->stage == FY_WORKER_LEAVING;
+    return is_awaited ? fy_time_after(worker->idle_since_us, PATIENCE_US) : FERRY_FOREVER;
 }
 
 /* An idle worker that has done its share, or that nobody needs. */
@@ -175,7 +170,7 @@ static int64_t idle_check_us(fy_process_pool *pool, int64_t now_us) {
         return pool->idle_check_us;
     pool->idle_check_us = FERRY_FOREVER;
     for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next) {
-        int64_t since_us = worker->jobs ? now_us : worker->idle_since_us;
+        int64_t since_us = is_idle(worker) ? worker->idle_since_us : now_us;
         int64_t old_us = fy_time_after(since_us, pool->idle_timeout_us);
         if (worker->stage == FY_WORKER_READY && old_us < pool->idle_check_us)
             pool->idle_check_us = old_us;
@@ -322,15 +317,20 @@ static void manage(fy_process_pool *pool, fy_endings *endings) {
     }
 }
 
+static bool is_never_cancelled(fy_worker_view *view) {
+    (void)view;
+    return false;
+}
+
+/* Done callbacks run here: one that waited for a job of this pool, or called exit, would wait for itself. */
 static void run(fy_drain *drain) {
     fy_process_pool *pool = FY_CONTAINER(drain, fy_process_pool, manager);
-    fy_endings *endings = fy_calloc(sizeof *endings);
-    fy_endings spare = {.count = 0};
-    fy_mutex_lock(&pool->lock);
-    pool->manager_thread = fy_thread_self();
-    fy_mutex_unlock(&pool->lock);
-    manage(pool, endings ? endings : &spare);
-    fy_free(endings);
+    fy_endings endings = {.count = 0};
+    pool->manager_view = (fy_worker_view){.name = pool->prefix, .executor = &pool->base,
+                                          .is_cancelled = is_never_cancelled, .must_not_block = true};
+    fy_frame_set_worker_view(&pool->manager_view);
+    manage(pool, &endings);
+    fy_frame_set_worker_view(NULL);
 }
 
 static void is_gone(fy_drain *drain) {

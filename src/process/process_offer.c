@@ -28,6 +28,8 @@ ferry_status fy_segment_enlarge(fy_process_worker *worker, uint32_t number, size
     if (segment->size >= size)
         return 0;
     fy_shared larger;
+    size_t by_half = segment->size + segment->size / 2; /* so that sizes that rise slowly do not make one each */
+    size = size > by_half ? size : by_half;
     ferry_status status = fy_shared_create(size < SMALLEST_SEGMENT ? SMALLEST_SEGMENT : size, &larger);
     if (status)
         return status;
@@ -102,6 +104,7 @@ bool fy_offer_retract(fy_process_worker *worker, uint64_t index) {
     worker->cost_us -= what->cost_us;
     worker->given--;
     what->job = NULL;
+    what->was_taken_back = true;
     return true;
 }
 
@@ -161,19 +164,24 @@ uint64_t fy_process_worker_busy_us(const fy_process_worker *worker) {
     return worker->jobs ? us_since(worker->pool, worker->busy_since_ticks) : 0;
 }
 
-/* Hands over a job that was claimed. */
-static void give(fy_process_worker *worker, ferry_job *job, uint32_t retries, fy_endings *endings) {
+/* Hands over a job that was claimed. False: there is no memory for that, and the manager shall try, and see to it. */
+static bool give(fy_process_worker *worker, ferry_job *job, uint32_t retries, fy_endings *endings) {
     fy_process_pool *pool = worker->pool;
     uint32_t function = function_of(job);
     uint32_t cost_us = pool->costs_us[function] == FY_COST_UNKNOWN ? FY_WORKER_BUDGET_US : pool->costs_us[function];
     fy_offer what = {.job = job, .function = function, .cost_us = cost_us, .retries = retries,
                      .ticks = fy_clock_ticks()};
     ferry_status status = offer(worker, what, job->arg, argument_size(job));
+    if (status && !endings) {
+        fy_process_pool_return(pool, job, retries);
+        fy_manager_wake(pool);
+        return false;
+    }
     if (status) {
         pool->failed++;
         pool->done++;
         fy_endings_add_failure(endings, job, status, NULL, "there is no memory to carry its argument over");
-        return;
+        return true;
     }
     if (!worker->jobs++)
         worker->busy_since_ticks = what.ticks;
@@ -183,6 +191,7 @@ static void give(fy_process_worker *worker, ferry_job *job, uint32_t retries, fy
     worker->cost_us += cost_us;
     if (job->extra && job->extra->deadline_us && job->extra->deadline_us < worker->deadline_us)
         worker->deadline_us = job->extra->deadline_us;
+    return true;
 }
 
 /* ---- which job is next ---- */
@@ -206,14 +215,23 @@ void fy_process_pool_append_returned(fy_process_pool *pool, fy_returned last) {
     pool->returned[(pool->returned_first + pool->returned_count++) % pool->returned_room] = last;
 }
 
+/* Without a list there is always room for no ending. */
+static bool is_full(const fy_endings *endings) {
+    return endings && fy_endings_are_full(endings);
+}
+
 /* A job that waits is at the queue's head and stays there, for one of a higher priority may come before it is handed
  * out; those that are not to be run any more are taken and noted. */
 static ferry_job *find_head(fy_process_pool *pool, fy_endings *endings) {
     ferry_job *job;
-    while ((job = fy_queue_peek(&pool->queue, pool->turn)) && !fy_endings_are_full(endings)) {
+    while ((job = fy_queue_peek(&pool->queue, pool->turn)) && !is_full(endings)) {
         bool is_pending = (fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_PENDING;
         if (is_pending && !fy_job_is_late(job))
             return job;
+        if (!endings) {
+            fy_manager_wake(pool);
+            return NULL;
+        }
         if (is_pending && !fy_job_try_claim(job))
             continue;
         (void)fy_queue_take(&pool->queue, pool->turn++, false);
@@ -278,14 +296,13 @@ static bool hand_out_one(fy_process_pool *pool, fy_endings *endings) {
         (void)fy_queue_take(&pool->queue, pool->turn++, false);
         fy_histogram_add(pool->queue_wait, us_since(pool, next.job->submitted_ticks));
     }
-    give(worker, next.job, next.retries, endings);
-    return true;
+    return give(worker, next.job, next.retries, endings);
 }
 
 void fy_process_pool_dispatch(fy_process_pool *pool, fy_endings *endings) {
     if (pool->broken || pool->terminating)
         return;
-    while (!fy_endings_are_full(endings)) {
+    while (!is_full(endings)) {
         if (hand_out_one(pool, endings))
             continue;
         bool is_empty = !pool->returned_count && fy_queue_is_empty(&pool->queue);

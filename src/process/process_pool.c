@@ -204,6 +204,7 @@ void fy_endings_carry_out(fy_endings *endings) {
         if (ending.is_stale) {
             ferry_job_drop(ending.job);
         } else {
+            fy_job_end_remote(ending.job);
             fy_job_finish_claimed(ending.job, ending.status);
             if (!is_async)
                 ferry_job_unref(ending.job);
@@ -248,18 +249,15 @@ static ferry_status submit(ferry_executor *executor, ferry_job *job, ferry_loop 
     bool has_deadline = job->extra && job->extra->deadline_us;
     job->submitted_ticks = fy_clock_ticks();
     atomic_fetch_or_explicit(&job->state, FY_JOB_REMOTE, memory_order_relaxed);
-    fy_endings endings;
-    endings.count = 0;
     fy_mutex_lock(&pool->lock);
     ferry_status status = admit(pool, job);
     if (!status) {
         fy_queue_put(&pool->queue, fy_job_priority(job), &job, 1);
-        fy_process_pool_dispatch(pool, &endings);
+        fy_process_pool_dispatch(pool, NULL);
         if (concerns_manager(pool, has_deadline))
             fy_manager_wake(pool);
     }
     fy_mutex_unlock(&pool->lock);
-    fy_endings_carry_out(&endings);
     return status;
 }
 
@@ -282,6 +280,7 @@ static bool claim_elsewhere(ferry_executor *executor, ferry_job *job, bool to_ru
     fy_process_pool *pool = fy_process_pool_of(executor);
     if (to_run || !fy_job_try_claim(job))
         return false;
+    fy_job_end_remote(job);
     fy_mutex_lock(&pool->lock);
     pool->cancelled++;
     fy_mutex_unlock(&pool->lock);

@@ -4,9 +4,9 @@
  * process_answer.c (what it answers), process_end.c (ending), process_look.c (looking).
  *
  * Who does what. Whoever submits puts the job into the queue and hands out what can be handed out, under the lock; so a
- * worker that sleeps begins without the manager. The manager, a thread that lives while there are workers or jobs,
- * starts workers, collects answers, completes jobs, kills, and sees workers die. It has a backend of its own, whose
- * `wake` is the only way to it.
+ * worker that sleeps begins without the manager. The manager, a thread that lives from the first submission until the
+ * pool is closed and done, starts workers, collects answers, completes jobs, kills, and sees workers die. It has a
+ * backend of its own, whose `wake` is the only way to it.
  *
  * State and who may touch it:
  *
@@ -31,6 +31,7 @@
 #include "base/bits.h"
 #include "base/spin.h"
 #include "executor/executor.h"
+#include "executor/frame.h"
 #include "executor/host.h"
 #include "executor/queue.h"
 #include "process/portable.h"
@@ -54,6 +55,7 @@ typedef struct fy_offer {
     uint32_t cost_us;    /* what it was expected to take */
     uint32_t retries;
     uint64_t ticks;      /* when it was handed out */
+    bool was_taken_back;
 } fy_offer;
 
 typedef enum {
@@ -76,7 +78,6 @@ typedef struct fy_process_worker {
     fy_op read;
     fy_op exit;
     bool has_exited;
-    bool has_channel;
     char bytes[64];            /* what is read from the channel */
     fy_hello_reader hello;
     fy_worker_stage stage;     /* lock */
@@ -156,11 +157,11 @@ struct fy_process_pool {
 
     fy_backend *backend;
     fy_drain manager;
+    fy_worker_view manager_view; /* what done callbacks run in */
 
     fy_mutex lock;
     fy_cond gone;               /* the manager's thread has ended */
     bool manager_alive;
-    uintptr_t manager_thread;
     bool manager_sleeps;        /* or is about to */
     _Atomic bool has_news;      /* for the manager; written under the lock */
     bool wants_kills;           /* a job that was handed out was cancelled, or is late */
@@ -230,7 +231,7 @@ void fy_endings_carry_out(fy_endings *endings);
 
 /* ---- process_manager.c ---- */
 
-/* Starts the manager if there is none. Under the lock, which is given up meanwhile.
+/* Starts the manager if there is none. Under the lock.
  * Returns: 0, FERRY_ENOTHREAD, APR_ENOMEM, or an OS code. */
 ferry_status fy_manager_start(fy_process_pool *pool);
 
@@ -279,8 +280,8 @@ void fy_cell_publish(fy_process_worker *worker, fy_cell *cell, uint32_t state);
  * Returns: 0, APR_ENOMEM, or an OS code. */
 ferry_status fy_segment_enlarge(fy_process_worker *worker, uint32_t number, size_t size);
 
-/* Hands jobs out while there are jobs and workers to take them; notes those that were cancelled meanwhile. Under the
- * lock. */
+/* Hands jobs out while there are jobs and workers to take them; notes those that were cancelled meanwhile, or without a
+ * list leaves them to the manager. Under the lock. */
 void fy_process_pool_dispatch(fy_process_pool *pool, fy_endings *endings);
 
 /* Takes a job back into `returned`, before those that are there. Under the lock. */

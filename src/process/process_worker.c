@@ -80,19 +80,24 @@ static ferry_status start_process(fy_process_worker *worker) {
     worker->process = (fy_file){.use = FY_FILE_PROCESS, .process = worker->child.process};
     worker->channel = (fy_file){.use = FY_FILE_OWNED, .handle = worker->child.channel};
     fy_backend *backend = pool->backend;
+    status = backend->class->attach(backend, &worker->channel);
+    if (status)
+        goto fail_channel;
     status = backend->class->attach(backend, &worker->process);
-    if (status) {
-        fy_child_abandon(&worker->child);
-        return status;
-    }
+    if (status)
+        goto fail_process;
+    worker->read = fy_op_read(&worker->channel, worker->bytes, sizeof worker->bytes);
+    backend->class->submit(backend, &worker->read);
     worker->exit = (fy_op){.kind = FY_OP_CHILD, .file = &worker->process};
     backend->class->submit(backend, &worker->exit);
-    worker->has_channel = !backend->class->attach(backend, &worker->channel);
-    if (worker->has_channel) {
-        worker->read = fy_op_read(&worker->channel, worker->bytes, sizeof worker->bytes);
-        backend->class->submit(backend, &worker->read);
-    }
     return 0;
+
+fail_process:
+    backend->class->detach(backend, &worker->channel);
+    worker->child.channel = (fy_handle)-1;
+fail_channel:
+    fy_child_abandon(&worker->child);
+    return status;
 }
 
 /* From here on it is in the list, dead or alive. */
@@ -107,7 +112,7 @@ static void enter(fy_process_worker *worker) {
     *end = worker;
     pool->workers_alive++;
     pool->workers_started++;
-    if (pool->terminating || !worker->has_channel || fy_child_send(&worker->child, &note, &worker->memory))
+    if (pool->terminating || fy_child_send(&worker->child, &note, &worker->memory))
         fy_process_worker_kill(worker);
     fy_mutex_unlock(&pool->lock);
 }
@@ -150,8 +155,6 @@ static void greet(fy_process_worker *worker) {
         fy_process_pool_break(pool, "%s cannot be used: %s", worker->name, reason);
         return;
     }
-    pool->failed_starts = 0;
-    pool->start_again_us = 0;
     pool->was_greeted = true;
     pool->idle_check_us = 0;
     worker->stage = FY_WORKER_READY;
@@ -227,7 +230,7 @@ static void describe_death(const fy_process_worker *worker, char *buffer, size_t
 
 static bool may_retry(const fy_process_pool *pool, const fy_offer *what) {
     return (fy_portable_at(what->function)->flags & FERRY_IDEMPOTENT) && what->retries < pool->max_retries &&
-           !pool->terminating && !pool->broken;
+           !pool->terminating && !pool->broken && !fy_job_is_late(what->job);
 }
 
 /* The job that it ran when it died. */
@@ -235,6 +238,10 @@ static void end_running(fy_process_worker *worker, const fy_offer *what, fy_endi
     fy_process_pool *pool = worker->pool;
     bool was_cancelled = fy_job_load_state(what->job) & FY_JOB_CANCEL_REQUESTED;
     char how[128];
+    if (!was_cancelled && may_retry(pool, what)) {
+        fy_process_pool_return(pool, what->job, what->retries + 1);
+        return;
+    }
     describe_death(worker, how, sizeof how);
     pool->done++;
     pool->failed++;
@@ -247,24 +254,22 @@ static void end_running(fy_process_worker *worker, const fy_offer *what, fy_endi
                                "it was cancelled while it ran, and its worker process was killed");
     else if (pool->terminating)
         fy_endings_add_failure(endings, what->job, FERRY_EBROKEN, worker->name, "its pool was terminated");
-    else if (!was_cancelled && may_retry(pool, what)) {
-        pool->done--;
-        pool->failed--;
-        worker->failed--;
-        fy_process_pool_return(pool, what->job, what->retries + 1);
-    } else {
+    else if (pool->broken)
+        fy_endings_add_failure(endings, what->job, FERRY_EBROKEN, worker->name, "%s", pool->reason);
+    else
         fy_endings_add_failure(endings, what->job, FERRY_EBROKEN, worker->name, "%s while it ran", how);
-    }
 }
 
-/* Newest first, so that they come back in their order. All are given back but the one that it was at. Under the
- * lock. */
-static void return_offers(fy_process_worker *worker, fy_endings *endings) {
+/* Newest first, so that they come back in their order. All are given back but the one that it was at. Returns whether
+ * it has ever begun anything. Under the lock. */
+static bool return_offers(fy_process_worker *worker, fy_endings *endings) {
+    bool has_begun = worker->reaped != 0;
     while (worker->filled != worker->reaped) {
         uint64_t index = worker->filled - 1;
         fy_offer what = *fy_offer_at(worker, index);
         uint32_t state = atomic_load(&fy_cell_at(worker, index)->state);
         bool is_begun = state != FY_CELL_OFFERED && state != FY_CELL_RETRACTED;
+        has_begun |= is_begun;
         worker->filled--;
         if (!what.job)
             continue;
@@ -273,19 +278,22 @@ static void return_offers(fy_process_worker *worker, fy_endings *endings) {
         else
             fy_process_pool_return(worker->pool, what.job, what.retries);
     }
+    return has_begun;
 }
 
 /* What its death means for the pool. Under the lock. */
-static void judge(fy_process_worker *worker) {
+static void judge(fy_process_worker *worker, bool has_begun) {
     fy_process_pool *pool = worker->pool;
     char how[128];
     describe_death(worker, how, sizeof how);
     if (pool->terminating || worker->stage == FY_WORKER_LEAVING || worker->is_sacrificed)
         return;
-    if (!fy_hello_is_complete(&worker->hello)) {
+    if (!has_begun) {
+        bool has_hello = fy_hello_is_complete(&worker->hello);
         if (has_failed_to_start(pool))
-            fy_process_pool_break(pool, "%s did not start: %s before it said hello (main must call ferry_worker_init "
-                                        "first)", worker->name, how);
+            fy_process_pool_break(pool, "%s did not start: %s before it %s", worker->name, how,
+                                  has_hello ? "began anything"
+                                            : "said hello (main must call ferry_worker_init first)");
     } else if (!worker->is_initialized) {
         fy_process_pool_break(pool, "the initializer failed in %s: %s", worker->name, how);
     } else if (pool->on_worker_death == FERRY_WORKER_DEATH_BREAK) {
@@ -300,8 +308,7 @@ static bool is_gone(const fy_process_worker *worker) {
 static void free_worker(fy_process_worker *worker) {
     fy_backend *backend = worker->pool->backend;
     backend->class->detach(backend, &worker->process);
-    if (worker->has_channel)
-        backend->class->detach(backend, &worker->channel);
+    backend->class->detach(backend, &worker->channel);
     fy_child_fini(&worker->child);
     for (int i = 0; i < FY_SEGMENTS; i++)
         fy_shared_close(&worker->segments[i]);
@@ -318,8 +325,7 @@ static void bury(fy_process_worker **link, fy_endings *endings) {
     *link = worker->next;
     pool->workers_alive--;
     pool->workers_retired++;
-    return_offers(worker, endings);
-    judge(worker);
+    judge(worker, return_offers(worker, endings));
     fy_mutex_unlock(&pool->lock);
     free_worker(worker);
     fy_endings_carry_out(endings);
