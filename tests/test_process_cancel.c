@@ -240,7 +240,46 @@ static void loop_may_be_closed_with_jobs_out(void) {
     fy_processes_end(pool);
 }
 
+/* The job's message lies in the inbox, and the pool is gone. */
+static void future_may_be_cancelled_after_its_pool(void) {
+    ferry_loop *loop = new_loop();
+    ferry_executor *pool = fy_processes_of(1);
+    ferry_future *future = future_of(loop, pool, fy_square, 3, 0);
+    fy_processes_end(pool);
+    CHECK(ferry_future_cancel(future));
+    CHECK(ferry_future_cancelled(future));
+    ferry_future_unref(future);
+    end_loop(loop);
+}
+
+static ferry_job *awaited_in_callback;
+
+static ferry_status wait_for_other(ferry_job *job, void *arg) {
+    (void)job;
+    *(ferry_status *)arg = ferry_job_wait(awaited_in_callback, FERRY_FOREVER);
+    fy_door_open(0);
+    return 0;
+}
+
+/* The second job waits at the door until the callback of the first one has been refused. */
+static void callback_that_waits_for_a_job_is_refused(void) {
+    ferry_status refused = 0;
+    fy_board_clear();
+    ferry_executor *pool = fy_processes_of(2);
+    awaited_in_callback = fy_occupy_worker(pool, 0, 1);
+    ferry_job *first = fy_occupy_worker(pool, 1, 1);
+    CHECK_STATUS(ferry_job_add_done_callback(first, wait_for_other, &refused), 0);
+    fy_door_open(1);
+    CHECK_STATUS(ferry_job_result(awaited_in_callback, FERRY_FOREVER), 0);
+    CHECK_STATUS(refused, FERRY_EDEADLK);
+    ferry_job_unref(first);
+    ferry_job_unref(awaited_in_callback);
+    fy_processes_end(pool);
+}
+
 static const fy_test tests[] = {
+    FY_TEST(future_may_be_cancelled_after_its_pool),
+    FY_TEST(callback_that_waits_for_a_job_is_refused),
     FY_TEST(cancelled_job_that_waits_never_runs),
     FY_TEST(late_job_that_waits_never_runs),
     FY_TEST(cancelled_job_that_runs_is_killed_and_its_worker_replaced),
