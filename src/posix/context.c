@@ -49,6 +49,10 @@
 /* Large frames shall not step over it. */
 enum { GUARD_BYTES = 64 * 1024 };
 
+/* Stacks begin at different distances from the end of a page. If all began at the same one, what many tasks touch as
+ * they take turns would share a few sets of the caches, and throw each other out. */
+enum { LINE_BYTES = 64, COLOURS = 32 };
+
 #if defined(__linux__) && !defined(MADV_GUARD_INSTALL)
 #define MADV_GUARD_INSTALL 102
 #endif
@@ -236,18 +240,19 @@ static void tell_tools(context *self) {
 }
 
 ferry_status fy_context_create(size_t stack_size, fy_context_entry *entry, fy_context **ret_context) {
-    enum { ALIGN = 64 };
+    static _Thread_local unsigned created;
     size_t page = page_size();
     if (stack_size > SIZE_MAX / 2)
         return ENOMEM;
     if (stack_size < FY_STACK_MIN_BYTES)
         stack_size = FY_STACK_MIN_BYTES;
-    size_t size = GUARD_BYTES + (stack_size + page - 1) / page * page;
+    size_t size = GUARD_BYTES + (stack_size + COLOURS * LINE_BYTES + page - 1) / page * page;
     char *mapping = NULL;
     ferry_status status = map_stack(size, &mapping);
     if (status)
         return status;
-    context *self = (context *)(void *)(mapping + size - (sizeof *self + ALIGN - 1) / ALIGN * ALIGN);
+    size_t above = (sizeof(context) + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES + created++ % COLOURS * LINE_BYTES;
+    context *self = (context *)(void *)(mapping + size - above);
     *self = (context){.base = {.stack_size = size - GUARD_BYTES}, .mapping = mapping, .size = size, .entry = entry};
     self->stopped = fy_switch_prepare(self, begin, self);
     tell_tools(self);
