@@ -161,12 +161,20 @@ static void behind_jump(context *self) {
 #endif
 }
 
-void fy_context_switch(fy_context *from_base, fy_context *to_base) {
+static inline void go_on(fy_context *from_base, fy_context *to_base, bool is_alike) {
     context *from = (context *)(void *)from_base;
     context *to = (context *)(void *)to_base;
     before_jump(from, to);
-    fy_switch_jump(&from->stopped, to->stopped);
+    fy_switch_jump(&from->stopped, to->stopped, is_alike);
     behind_jump(from);
+}
+
+void fy_context_switch(fy_context *from, fy_context *to) {
+    go_on(from, to, false);
+}
+
+void fy_context_switch_alike(fy_context *from, fy_context *to) {
+    go_on(from, to, true);
 }
 
 static void begin(void *arg) {

@@ -6,6 +6,7 @@
 #ifdef FY_SWITCH_AARCH64
     .text
 
+/* Alike or not, it returns. */
 FUNCTION(fy_switch_jump)
     .cfi_startproc
     sub sp, sp, #160

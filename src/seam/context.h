@@ -45,6 +45,9 @@ void fy_context_destroy(fy_context *context);
 /* Stops here, on `from`, which is the one that runs, and goes on where `to` has stopped. */
 void fy_context_switch(fy_context *from, fy_context *to);
 
+/* The same, and quicker if both stop here in the same calls; if they do not, only slower. */
+void fy_context_switch_alike(fy_context *from, fy_context *to);
+
 /* Gives back the memory of a context that stands still, but for the `keep_bytes` of its stack that are used first. */
 void fy_context_trim(fy_context *context, size_t keep_bytes);
 

@@ -132,7 +132,7 @@ void fy_task_suspend(fy_task *task, const char *origin) {
     }
     next->resumer = NULL;
     go_on(tasks, next);
-    fy_context_switch(task->context, next->context);
+    fy_context_switch_alike(task->context, next->context);
 }
 
 /* The task may be gone behind its step. */

@@ -102,6 +102,10 @@ void fy_context_switch(fy_context *from_base, fy_context *to_base) {
     SwitchToFiber(to->fiber);
 }
 
+void fy_context_switch_alike(fy_context *from, fy_context *to) {
+    fy_context_switch(from, to);
+}
+
 /* The system moves a fiber's guard down as its stack grows, and never up again. */
 void fy_context_trim(fy_context *base, size_t keep_bytes) {
     (void)base;
