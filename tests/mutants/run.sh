@@ -1,20 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Shows that each test of the backend contract can fail. Every patch in reactor/ and in the folder of a poller is a
-# small bug; so is, for the simulator, every one in sim/. Each is applied to a copy of the sources, and the contract is
-# run on the result, test by test. It passes if every bug is caught by some test and every test has caught some bug. A
-# test that crashes or hangs has caught it.
+# small bug; so is, for the simulator and for the completion port, every one in sim/ and in iocp/. Each is applied to a
+# copy of the sources, and the contract is run on the result, test by test. It passes if every bug is caught by some
+# test and every test has caught some bug. A test that crashes or hangs has caught it.
 #
-#     tests/mutants/run.sh BACKEND [NAME...]     epoll, kqueue (on its stand-in) or sim; every bug, or those named
-#                                                (then a test may well catch none)
+#     tests/mutants/run.sh BACKEND [NAME...]     epoll, kqueue (on its stand-in), iocp (under Wine) or sim; every bug, or
+#                                                those named (then a test may well catch none)
 #
 # CC, MUTANTS_JOBS (tests at a time; most of them only wait) and MUTANTS_LIMIT_S (when a test counts as hung) may be
-# set.
+# set. Under Wine each run costs some tenths of a second, and all tests on all bugs would take an hour: a patch there says
+# in a line "# Tests: NAME..." on which ones it is tried.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 source_dir=$(cd "$here/../.." && pwd)
-backend=${1:?epoll, kqueue or sim}
+backend=${1:?epoll, kqueue, iocp or sim}
 shift
 compiler=${CC:-cc}
 jobs=${MUTANTS_JOBS:-24}
@@ -32,7 +33,12 @@ fail() {
 }
 
 # The tests give up early here, since what a mutant breaks does not come later either.
-flags="-std=c11 -O1 -DFERRY_STATIC -DCONTRACT_WITHIN_US=1500000 $(pkg-config --cflags apr-1 apr-util-1 cunit)"
+flags="-std=c11 -O1 -DFERRY_STATIC -DCONTRACT_WITHIN_US=1500000"
+packages="apr-1 apr-util-1 cunit"
+system_libraries=-lpthread
+port=posix
+runner=
+program=contract
 standin=
 left_out= # what needs threads and signals passes where there are none
 port_sources=
@@ -57,19 +63,45 @@ sim)
         src/future/*.c src/executor/*.c src/io/*.c"
     flags="$flags -DCONTRACT_SEEDS=100"
     ;;
+iocp)
+    patches=iocp
+    kinds="pipe tcp"
+    # Where no signal ends a process and no system tells of a refused datagram, nothing is tested.
+    left_out="killed_child_tells_its_signal refused_datagram_is_told_once"
+    port=win32
+    mutable_sources=
+    for name in afd child file iocp net ops pipe sockets; do
+        mutable_sources="$mutable_sources src/win32/$name.c"
+    done
+    beside_sources="src/win32/clock.c src/win32/thread.c src/base/alloc.c src/base/status.c src/seam/deadline.c
+        tests/backend_win32.c"
+    "$source_dir/ci/windows/prefix.sh" start
+    PKG_CONFIG_LIBDIR=$("$source_dir/ci/windows/deps.sh")/lib/pkgconfig
+    export PKG_CONFIG_LIBDIR
+    packages="--static $packages"
+    compiler=${CC:-x86_64-w64-mingw32-gcc-posix}
+    flags="$flags -D_WIN32_WINNT=0x0A00 -DWIN32_LEAN_AND_MEAN -DNOMINMAX"
+    system_libraries="-static -lsynchronization -lntdll"
+    program=contract.exe
+    runner=$source_dir/ci/windows/wine.sh
+    limit_s=${MUTANTS_LIMIT_S:-20}
+    ;;
 *) fail "there is no backend '$backend'" ;;
 esac
+# shellcheck disable=SC2086
+flags="$flags $(pkg-config --cflags $packages)"
 if [ "$backend" = kqueue ]; then
     standin=tests/support/kqueue_standin
 fi
 program_sources="$mutable_sources $beside_sources tests/backend_contract*.c tests/test_backend_$backend.c
-    tests/support/harness.c tests/support/system_posix.c ${standin:+$standin/*.c}"
-libraries="$(pkg-config --libs apr-1 apr-util-1 cunit) -lpthread"
+    tests/support/harness.c tests/support/system_$port.c ${standin:+$standin/*.c}"
+# shellcheck disable=SC2086
+libraries="$(pkg-config --libs $packages) $system_libraries"
 
 # compile FOLDER FILE: FILE of FOLDER's tree into FOLDER/objects.
 compile() {
     # shellcheck disable=SC2086
-    $compiler $flags -I"$1/include" -I"$1/src" -I"$1/src/posix" -I"$1/tests" ${standin:+-I"$1/$standin"} -c "$1/$2" \
+    $compiler $flags -I"$1/include" -I"$1/src" -I"$1/src/$port" -I"$1/tests" ${standin:+-I"$1/$standin"} -c "$1/$2" \
         -o "$1/objects/$(echo "$2" | tr / -).o"
 }
 
@@ -85,7 +117,7 @@ compile_all() {
 # link FOLDER: the contract's program of that tree.
 link() {
     # shellcheck disable=SC2086
-    $compiler "$1"/objects/*.o -o "$1/contract" $libraries
+    $compiler "$1"/objects/*.o -o "$1/$program" $libraries
 }
 
 build_original() {
@@ -134,9 +166,21 @@ list_tests() {
     list_suite BACKEND_CONTRACT_NET | sed "s/^/${kinds##* }_/"
 }
 
+# tests_of NAME: those that this bug is tried on; without the bug, each that some bug is tried on.
+tests_of() {
+    if [ "$1" = original ]; then
+        for bug in $names; do
+            tests_of "$bug"
+        done | sort -u
+    else
+        chosen=$(sed -n 's/^# Tests: //p' "$(patch_of "$1")" | tr ' ' '|')
+        list_tests | grep -E "(${chosen:-.})\$"
+    fi
+}
+
 # without_kind: the tests' names as the contract has them.
 without_kind() {
-    sed 's/^socketpair_//; s/^tcp_//; s/^sim_//'
+    sed 's/^socketpair_//; s/^tcp_//; s/^pipe_//; s/^sim_//'
 }
 
 # run_all NAME...: leaves a line "NAME TEST" in $work/failed for each test that failed on that build.
@@ -144,18 +188,15 @@ without_kind() {
 run_all() {
     : >"$work/failed"
     for name in "$@"; do
-        list_tests | sed "s/^/$name /"
-    done | WORK=$work LIMIT_S=$limit_s xargs -P "$jobs" -n 2 sh -c '
-        timeout -s KILL "$LIMIT_S" "$WORK/$1/contract" "$2" >"$WORK/$1/$2.log" 2>&1 || echo "$1 $2" >>"$WORK/failed"
+        tests_of "$name" | sed "s/^/$name /"
+    done | WORK=$work LIMIT_S=$limit_s RUNNER=$runner PROGRAM=$program xargs -P "$jobs" -n 2 sh -c '
+        timeout -s KILL "$LIMIT_S" $RUNNER "$WORK/$1/$PROGRAM" "$2" </dev/null >"$WORK/$1/$2.log" 2>&1 ||
+            echo "$1 $2" >>"$WORK/failed"
     ' run
 }
 
 command -v git >/dev/null || fail "git is needed"
 [ -n "$(list_tests)" ] || fail "no test was found in backend_contract.h"
-
-build_original
-run_all original
-[ ! -s "$work/failed" ] || fail "fails without a bug: $(cat "$work/failed")"
 
 if [ $# -gt 0 ]; then
     names=$*
@@ -164,6 +205,11 @@ else
         basename "$patch" .patch
     done | sort -u)
 fi
+
+build_original
+run_all original
+[ ! -s "$work/failed" ] || fail "fails without a bug: $(cat "$work/failed")"
+
 for name in $names; do
     build_mutant "$name"
 done
@@ -181,7 +227,7 @@ for name in $names; do
     echo "$name: ${caught:-SURVIVED}"
 done
 
-idle=$(list_tests | without_kind | sort -u | while read -r test; do
+idle=$({ [ $# -gt 0 ] && tests_of original || list_tests; } | without_kind | sort -u | while read -r test; do
     case " $left_out " in *" $test "*) continue ;; esac
     grep -q "_$test\$" "$work/failed" || echo "$test"
 done)
