@@ -198,7 +198,8 @@ static fy_op *next_beside(backend_fixture *fixture, fy_op *busy, int *deliveries
     return op;
 }
 
-/* A read and a write wait on the same file: first bytes come in, then room comes while other bytes lie there unread. */
+/* A read and a write wait on the same file: first the read is given up, then bytes come in, then room comes while other
+ * bytes lie there unread. */
 void contract_both_directions_of_a_file_are_independent(const backend_kind *kind) {
     backend_fixture f;
     fy_op write;
@@ -207,6 +208,10 @@ void contract_both_directions_of_a_file_are_independent(const backend_kind *kind
     open_fixture(&f, kind);
     (void)fill(&f, &write, pattern, LARGE);
     fy_op read = fy_op_read(&f.a, &byte, 1), answer = fy_op_write(&f.b, "y", 1);
+    submit(&f, &read);
+    cancel(&f, &read);
+    await_op(&f, &read, FERRY_ECANCELED);
+    CHECK(fy_op_is_in_flight(&write));
     submit(&f, &read);
     submit(&f, &answer);
     fy_op *first = next_beside(&f, &write, &deliveries), *second = next_beside(&f, &write, &deliveries);

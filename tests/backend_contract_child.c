@@ -111,7 +111,8 @@ void contract_children_are_told_apart(const backend_kind *kind) {
     close_backend(&f);
 }
 
-/* Once before it ends, and once when it has ended but no wait has told. */
+/* Once before it ends, and once when it has ended but no wait has told; for a moment some other thread could have told the
+ * backend. */
 void contract_cancelled_child_can_be_awaited_again(const backend_kind *kind) {
     backend_fixture f;
     watched_child child;
@@ -127,6 +128,7 @@ void contract_cancelled_child_can_be_awaited_again(const backend_kind *kind) {
     submit(&f, &child.op);
     expect_nothing(&f);
     kind->end_child(&child.child, 9);
+    ferry_thread_sleep(CONTRACT_MOMENT_US);
     cancel(&f, &child.op);
     CHECK(next_done(&f, CONTRACT_WITHIN_US) == &child.op);
     if (child.op.status) {
