@@ -111,7 +111,7 @@ void contract_children_are_told_apart(const backend_kind *kind) {
     close_backend(&f);
 }
 
-/* Once before it ends, and once when it has ended but no wait has told; for a moment some other thread could have told the
+/* Once before it ends, and once when it has ended but no wait has told: for a moment another thread could tell the
  * backend. */
 void contract_cancelled_child_can_be_awaited_again(const backend_kind *kind) {
     backend_fixture f;

@@ -5,12 +5,12 @@
 # copy of the sources, and the contract is run on the result, test by test. It passes if every bug is caught by some
 # test and every test has caught some bug. A test that crashes or hangs has caught it.
 #
-#     tests/mutants/run.sh BACKEND [NAME...]     epoll, kqueue (on its stand-in), iocp (under Wine) or sim; every bug, or
-#                                                those named (then a test may well catch none)
+#     tests/mutants/run.sh BACKEND [NAME...]     epoll, kqueue (on its stand-in), iocp (under Wine) or sim; every bug,
+#                                                or those named (then a test may well catch none)
 #
 # CC, MUTANTS_JOBS (tests at a time; most of them only wait) and MUTANTS_LIMIT_S (when a test counts as hung) may be
-# set. Under Wine each run costs some tenths of a second, and all tests on all bugs would take an hour: a patch there says
-# in a line "# Tests: NAME..." on which ones it is tried.
+# set. Under Wine each run costs some tenths of a second, and all tests on all bugs would take an hour: a patch there
+# says in a line "# Tests: NAME..." on which ones it is tried.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -227,7 +227,7 @@ for name in $names; do
     echo "$name: ${caught:-SURVIVED}"
 done
 
-idle=$({ [ $# -gt 0 ] && tests_of original || list_tests; } | without_kind | sort -u | while read -r test; do
+idle=$(if [ $# -gt 0 ]; then tests_of original; else list_tests; fi | without_kind | sort -u | while read -r test; do
     case " $left_out " in *" $test "*) continue ;; esac
     grep -q "_$test\$" "$work/failed" || echo "$test"
 done)
