@@ -85,10 +85,10 @@ void ferry_task_options_init(ferry_task_options *options) {
         *options = (ferry_task_options){FERRY_TASK_OPTIONS};
 }
 
-static void init_wake(fy_task *task, const char *origin) {
+static void init_wake(fy_task *task, ferry_loop *loop, const char *origin) {
     task->wake = (ferry_handle){.arg = task,
                                 .origin = origin,
-                                .loop = fy_task_loop(task),
+                                .loop = loop,
                                 .refs = 1,
                                 .kind = FY_HANDLE_TASK,
                                 .place = FY_HANDLE_ENDED};
@@ -116,10 +116,10 @@ static ferry_status create(fy_tasks *tasks, const char *origin, const ferry_task
     fy_task *task = fy_slab_alloc(&loop->tasks.cells);
     if (!task)
         return ENOMEM;
-    memset(&task->next, 0, sizeof *task - offsetof(fy_task, next));
+    memset(&task->context, 0, sizeof *task - offsetof(fy_task, context));
     fy_job_init(&task->cell.job, origin, NULL, options->function, options->arg, FY_JOB_RUNNING | FY_JOB_TASK);
     fy_future_init(&task->cell.future, loop, FY_FUTURE_TASK, origin);
-    init_wake(task, origin);
+    init_wake(task, loop, origin);
     ferry_status status = add_options(task, options);
     if (status) {
         fy_free(task->name);

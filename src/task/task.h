@@ -25,29 +25,31 @@ typedef struct fy_defer fy_defer;
 struct fy_task {
     fy_async_job cell;        /* the call that the function is given, and the future */
     ferry_handle wake;        /* never freed by itself: one reference is the task's */
-    fy_task *next, *previous; /* of the loop's tasks that have not ended, oldest first */
+    /* what stopping and going on touches lies together, beside `wake` */
     fy_context *context;
     fy_task *resumer;         /* whose step this step was made in: eager; or NULL */
     ferry_future *awaited;    /* one reference; NULL: it waits for no future */
-    ferry_handle *timer;      /* one reference; it sleeps */
     const char *waits_at;     /* where it waits: the call's origin */
     fy_error *cancel_words;   /* of the last request, or NULL */
     fy_defer *defers;         /* last first */
-    fy_task *sibling, *previous_sibling; /* in a group */
-    ferry_task_group *joined; /* whose children it waits for, or NULL */
-    void (*ended)(fy_task *task, void *arg); /* told when the future has ended; or NULL */
-    void *ended_arg;
     struct fy_values *values; /* its own; NULL: none */
-    ferry_context *given;     /* or NULL: then these instead; one reference */
-    char *name;               /* or NULL: made of the number */
-    uint64_t number;
-    size_t stack_size;
     uint32_t cancelling;
     uint8_t stage;
     bool must_cancel;
     bool is_passed_on;
-    bool is_shown;      /* only while the tasks are dumped */
-    bool is_passing_on; /* only while the request is made */
+    bool is_passing_on;       /* only while the request is made */
+    /* the rest */
+    fy_task *next, *previous; /* of the loop's tasks that have not ended, oldest first */
+    ferry_handle *timer;      /* one reference; it sleeps */
+    fy_task *sibling, *previous_sibling; /* in a group */
+    ferry_task_group *joined; /* whose children it waits for, or NULL */
+    void (*ended)(fy_task *task, void *arg); /* told when the future has ended; or NULL */
+    void *ended_arg;
+    ferry_context *given;     /* or NULL: then these instead of `values`; one reference */
+    char *name;               /* or NULL: made of the number */
+    uint64_t number;
+    size_t stack_size;
+    bool is_shown;            /* only while the tasks are dumped */
 };
 
 /* How deep the stacks of the tasks made at one place have been. */
@@ -78,7 +80,7 @@ static inline fy_task *fy_task_of(const ferry_future *future) {
 }
 
 static inline ferry_loop *fy_task_loop(const fy_task *task) {
-    return task->cell.future.loop;
+    return task->wake.loop;
 }
 
 static inline fy_tasks *fy_task_tasks(const fy_task *task) {
