@@ -251,35 +251,45 @@ static void run_hooks(ferry_loop *loop) {
     }
 }
 
-ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us) {
+/* One turn, or turns until the loop is stopped. Those do not return between turns: where a task has run, the processor
+ * predicts the next returns wrongly. */
+static ferry_status make_turns(ferry_loop *loop, int64_t deadline_us, bool is_one) {
     ferry_status status = 0;
-    fy_list done = {NULL, NULL};
-    loop->in_turn = true;
-    /* 1: what other threads have sent */
-    drain_inbox(loop);
-    /* 2: what the kernel has finished; blocks only if nothing is to be run */
-    if (!fy_ready_count(&loop->ready))
-        resolve_finished(loop, &done);
-    if (fy_ready_count(&loop->ready)) {
-        if (is_poll_due(loop))
+    do {
+        fy_list done = {NULL, NULL};
+        loop->in_turn = true;
+        /* 1: what other threads have sent */
+        drain_inbox(loop);
+        /* 2: what the kernel has finished; blocks only if nothing is to be run */
+        if (!fy_ready_count(&loop->ready))
+            resolve_finished(loop, &done);
+        if (fy_ready_count(&loop->ready)) {
+            if (is_poll_due(loop))
+                status = poll_now(loop, &done);
+        } else if (loop->stopping || !deadline_us) {
             status = poll_now(loop, &done);
-    } else if (loop->stopping || !deadline_us) {
-        status = poll_now(loop, &done);
-    } else {
-        status = sleep_until(loop, deadline_us, &done);
-    }
-    /* 3: finished operations resolve their futures */
-    resolve(loop, &done);
-    /* 4: timers that are due */
-    if (fy_timers_count(&loop->timers))
-        take_due_timers(loop);
-    /* 5: exactly what is ready now */
-    run_ready(loop);
-    if (FY_UNLIKELY(loop->ready.overflow))
-        fy_ready_settle(&loop->ready);
-    run_hooks(loop);
-    loop->in_turn = false;
-    return loop->fork_generation == fy_fork_generation() ? status : FERRY_EFORKED;
+        } else {
+            status = sleep_until(loop, deadline_us, &done);
+        }
+        /* 3: finished operations resolve their futures */
+        resolve(loop, &done);
+        /* 4: timers that are due */
+        if (fy_timers_count(&loop->timers))
+            take_due_timers(loop);
+        /* 5: exactly what is ready now */
+        run_ready(loop);
+        if (FY_UNLIKELY(loop->ready.overflow))
+            fy_ready_settle(&loop->ready);
+        run_hooks(loop);
+        loop->in_turn = false;
+        if (FY_UNLIKELY(loop->fork_generation != fy_fork_generation()))
+            status = FERRY_EFORKED;
+    } while (!is_one && !loop->stopping && !status);
+    return status;
+}
+
+ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us) {
+    return make_turns(loop, deadline_us, true);
 }
 
 /* ---- making turns ---- */
@@ -314,10 +324,7 @@ void fy_loop_forget_running(const ferry_loop *loop) {
 }
 
 ferry_status fy_loop_run(ferry_loop *loop) {
-    ferry_status status = 0;
-    do {
-        status = fy_loop_turn(loop, FERRY_FOREVER);
-    } while (!loop->stopping && !status);
+    ferry_status status = make_turns(loop, FERRY_FOREVER, false);
     loop->stopping = false;
     return status;
 }

@@ -10,7 +10,7 @@
 
 /* Of the free stacks so many keep all their memory, and so many more their first page. Now and then a stack that is
  * used again and again gives back what is below its first pages, in case one of its tasks has gone deep. */
-enum { FREE_WARM = 64, FREE_MAX = 1024, TRIM_EVERY = 64, KEEP_BYTES = 16 * 1024, KEEP_COLD_BYTES = 1 };
+enum { FREE_WARM = 64, FREE_MAX = 1024, TRIM_EVERY = 512, KEEP_BYTES = 16 * 1024, KEEP_COLD_BYTES = 1 };
 
 /* ---- running ---- */
 
@@ -81,10 +81,12 @@ static void go_on(fy_tasks *tasks, fy_task *task) {
     tasks->current = task;
 }
 
-void fy_task_step(fy_task *task) {
+void fy_task_step(fy_task *task, ferry_future *done) {
     fy_tasks *tasks = fy_task_tasks(task);
-    if (!is_ready_for_step(tasks, task))
+    if (FY_UNLIKELY(!is_ready_for_step(tasks, task))) {
+        ferry_future_unref(done);
         return;
+    }
     task->resumer = tasks->current;
     go_on(tasks, task);
     fy_context_switch(back(task), task->context);
@@ -94,6 +96,7 @@ void fy_task_step(fy_task *task) {
         fy_coroutine_release(task);
         fy_task_end(task, task->cell.future.outcome.status);
     }
+    ferry_future_unref(done);
 }
 
 /* ---- stopping ---- */
@@ -135,11 +138,9 @@ void fy_task_suspend(fy_task *task, const char *origin) {
     fy_context_switch_alike(task->context, next->context);
 }
 
-/* The task may be gone behind its step. */
 void fy_task_wake(ferry_handle *wake) {
     ferry_future *done = leave_queue(wake);
-    fy_task_step(wake->arg);
-    ferry_future_unref(done);
+    fy_task_step(wake->arg, done);
 }
 
 void fy_task_make_ready(fy_task *task) {

@@ -5,7 +5,7 @@
 #include "task/task.h"
 
 static ferry_status step(void *task) {
-    fy_task_step(task);
+    fy_task_step(task, NULL);
     return 0;
 }
 

@@ -162,7 +162,7 @@ ferry_status fy_task_create(const char *origin, ferry_loop *loop, const ferry_ta
     if (group)
         fy_task_group_adopt(group, task);
     if (options->eager && ferry_running_loop() == loop)
-        fy_task_step(task);
+        fy_task_step(task, NULL);
     else
         fy_task_make_ready(task);
     return 0;

@@ -107,8 +107,9 @@ fy_task *fy_task_current(void);
 /* The name, for a moment. */
 const char *fy_task_show_name(fy_task *task);
 
-/* coroutine.c: makes the first, or the next step of the task, on its own stack, here and now. */
-void fy_task_step(fy_task *task);
+/* coroutine.c: makes the first, or the next step of the task, on its own stack, here and now; it may be gone then.
+ * done: what it has waited for, whose reference is given up behind the step; or NULL. */
+void fy_task_step(fy_task *task, ferry_future *done);
 
 /* The turn of a task's `wake` has come. */
 void fy_task_wake(ferry_handle *wake);
