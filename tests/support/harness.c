@@ -23,7 +23,7 @@ typedef struct watchdog {
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *over;
     apr_thread_t *thread;
-    unsigned left_s;
+    unsigned left;
     bool finished;
 } watchdog;
 
@@ -43,13 +43,16 @@ static const char *running_test(void) {
     return test ? test->pName : "(none)";
 }
 
-/* Counts seconds waited rather than reading a clock, so that a wall clock set anew costs one second at most. */
+/* Counts its waits rather than reading a clock, so that a wall clock set anew costs one of them at most. They are short,
+ * for on Windows APR's condition may miss the signal that the tests are over. */
+enum { WAITS_PER_S = 20 };
+
 static void *APR_THREAD_FUNC watch(apr_thread_t *thread, void *arg) {
     watchdog *dog = arg;
     apr_thread_mutex_lock(dog->mutex);
-    while (dog->left_s && !dog->finished)
-        if (APR_STATUS_IS_TIMEUP(apr_thread_cond_timedwait(dog->over, dog->mutex, APR_USEC_PER_SEC)))
-            dog->left_s--;
+    while (dog->left && !dog->finished)
+        if (APR_STATUS_IS_TIMEUP(apr_thread_cond_timedwait(dog->over, dog->mutex, APR_USEC_PER_SEC / WAITS_PER_S)))
+            dog->left--;
     if (!dog->finished) {
         fprintf(stderr, "\nwatchdog: the deadline has passed in test %s\n", running_test());
         abort();
@@ -60,7 +63,7 @@ static void *APR_THREAD_FUNC watch(apr_thread_t *thread, void *arg) {
 }
 
 static apr_status_t watchdog_start(watchdog *dog, unsigned deadline_s, apr_pool_t *pool) {
-    dog->left_s = deadline_s;
+    dog->left = deadline_s * WAITS_PER_S;
     apr_status_t status = apr_thread_mutex_create(&dog->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
     if (!status)
         status = apr_thread_cond_create(&dog->over, pool);
