@@ -43,8 +43,8 @@ static const char *running_test(void) {
     return test ? test->pName : "(none)";
 }
 
-/* Counts its waits rather than reading a clock, so that a wall clock set anew costs one of them at most. They are short,
- * for on Windows APR's condition may miss the signal that the tests are over. */
+/* Counts its waits rather than reading a clock, so that a wall clock set anew costs one of them at most. They are
+ * short, for on Windows APR's condition may miss the signal that the tests are over. */
 enum { WAITS_PER_S = 20 };
 
 static void *APR_THREAD_FUNC watch(apr_thread_t *thread, void *arg) {
