@@ -19,8 +19,8 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/ci/common.sh"
-lanes_alone="style native clang asan tsan valgrind sim kqueue mutants fuzz"
-lanes="$lanes_alone macos windows"
+lanes_alone="style native clang asan tsan valgrind sim kqueue mutants fuzz windows"
+lanes="$lanes_alone macos"
 fuzz_seconds=60
 
 # run_suite PRESET [TESTS]: builds what CMakePresets.json has under that name, and runs those tests of it.
@@ -157,29 +157,28 @@ closing_lines() {
     grep -E '% tests passed|^[a-z]+: [0-9]+ (passed|caught), [0-9]+ (failed|survived)' "$1" || echo "no closing line"
 }
 
-# logged_lane LANE: runs it, with its output in build/LANE.log as well and its verdict beside that.
+# logged_lane LANE [COMMAND...]: runs it, by that command, with its output in build/LANE.log as well and its verdict
+# beside that.
 logged_lane() {
+    logged=$1
     log=$root/build/$1.log
-    { "$root/ci/test.sh" "$1" 2>&1 && echo passed >"$log.verdict" || echo FAILED >"$log.verdict"; } | tee "$log"
+    shift
+    { "$@" "$root/ci/test.sh" "$logged" 2>&1 && echo passed >"$log.verdict" || echo FAILED >"$log.verdict"; } |
+        tee "$log"
 }
 
-# Wine waits more than it works, so the cross build for macOS, of which nothing can run here, is made meanwhile. What
-# either lane installs comes before both: an installer bears no second one beside it.
-run_macos_and_windows() {
-    "$root/ci/deps.sh" build macos windows || true
-    logged_lane macos >/dev/null &
-    macos_pid=$!
-    logged_lane windows
-    wait "$macos_pid"
-    cat "$root/build/macos.log"
-}
-
+# The cross build for macOS, of which nothing can run here, is made with what the other lanes leave of the processors.
+# What any lane installs comes before: an installer bears no second one beside it.
 run_all() {
     mkdir -p "$root/build"
+    "$root/ci/deps.sh" build test clang asan tsan valgrind fuzz style patch macos windows || true
+    logged_lane macos nice -n 19 >/dev/null &
+    macos_pid=$!
     for lane in $lanes_alone; do
         logged_lane "$lane"
     done
-    run_macos_and_windows
+    wait "$macos_pid"
+    cat "$root/build/macos.log"
     passed=0
     failed=0
     verdicts=
