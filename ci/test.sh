@@ -23,9 +23,14 @@ lanes_alone="style native clang asan tsan valgrind sim kqueue mutants fuzz windo
 lanes="$lanes_alone macos"
 fuzz_seconds=60
 
-# run_suite PRESET [TESTS]: builds what CMakePresets.json has under that name, and runs those tests of it.
+# run_suite PRESET [TESTS]: builds what CMakePresets.json has under that name, and runs those tests of it. What ctest has
+# logged is kept as TESTS.tests, for the next run in that folder may be of others.
 run_suite() {
-    build_preset "$1" && (cd "$root" && ctest --preset "${2:-$1}")
+    build_preset "$1" || return
+    suite_failed=0
+    (cd "$root" && ctest --preset "${2:-$1}") || suite_failed=1
+    cp "$root/build/$1/Testing/Temporary/LastTest.log" "$root/build/$1/${2:-$1}.tests" || suite_failed=1
+    return "$suite_failed"
 }
 
 # with_compiler COMPILER

@@ -12,8 +12,8 @@ WORLDS = ("native", "windows")
 
 
 def tests_run(lane):
-    """The names "suite: test" in what ctest has logged, or None."""
-    path = os.path.join(ROOT, "build", lane, "Testing", "Temporary", "LastTest.log")
+    """The names "suite: test" in what ctest has logged and ci/test.sh has kept, or None."""
+    path = os.path.join(ROOT, "build", lane, f"{lane}.tests")
     if not os.path.exists(path):
         return None
     names, suite = set(), None
