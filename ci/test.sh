@@ -23,8 +23,8 @@ lanes_alone="style native clang asan tsan valgrind sim kqueue mutants fuzz windo
 lanes="$lanes_alone macos"
 fuzz_seconds=60
 
-# run_suite PRESET [TESTS]: builds what CMakePresets.json has under that name, and runs those tests of it. What ctest has
-# logged is kept as TESTS.tests, for the next run in that folder may be of others.
+# run_suite PRESET [TESTS]: builds what CMakePresets.json has under that name, and runs those tests of it. What ctest
+# has logged is kept as TESTS.tests, for the next run in that folder may be of others.
 run_suite() {
     build_preset "$1" || return
     suite_failed=0

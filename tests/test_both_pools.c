@@ -283,4 +283,4 @@ static const fy_test tests[] = {
     FY_TEST(limited_view_is_of_threads_alone),
 };
 
-FY_PROCESS_TEST_MAIN("both pools", tests)
+FY_PROCESS_TEST_MAIN("both_pools", tests)

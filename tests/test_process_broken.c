@@ -317,4 +317,4 @@ static const fy_test tests[] = {
     FY_TEST(it_is_tried_no_more_often_than_told),
 };
 
-FY_PROCESS_TEST_MAIN("process broken", tests)
+FY_PROCESS_TEST_MAIN("process_broken", tests)

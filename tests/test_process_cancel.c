@@ -297,4 +297,4 @@ static const fy_test tests[] = {
     FY_TEST(loop_may_be_closed_with_jobs_out),
 };
 
-FY_PROCESS_TEST_MAIN("process cancel", tests)
+FY_PROCESS_TEST_MAIN("process_cancel", tests)

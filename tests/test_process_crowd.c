@@ -177,4 +177,4 @@ static const fy_test tests[] = {
     FY_TEST(no_worker_survives_its_parent),
 };
 
-FY_PROCESS_CHILD_TEST_MAIN("process crowd", tests, modes)
+FY_PROCESS_CHILD_TEST_MAIN("process_crowd", tests, modes)

@@ -134,4 +134,4 @@ static const fy_test tests[] = {
     FY_TEST(submission_is_refused_where_no_manager_can_start),
 };
 
-FY_PROCESS_CHILD_TEST_MAIN("process fork", tests, modes)
+FY_PROCESS_CHILD_TEST_MAIN("process_fork", tests, modes)

@@ -369,4 +369,4 @@ static const fy_test tests[] = {
     FY_TEST(worker_frees_its_result_once_it_is_carried_over),
 };
 
-FY_PROCESS_TEST_MAIN("process pool", tests)
+FY_PROCESS_TEST_MAIN("process_pool", tests)

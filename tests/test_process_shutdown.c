@@ -404,4 +404,4 @@ static const fy_test tests[] = {
     FY_TEST(exit_in_a_callback_does_not_wait_for_itself),
 };
 
-FY_PROCESS_CHILD_TEST_MAIN("process shutdown", tests, modes)
+FY_PROCESS_CHILD_TEST_MAIN("process_shutdown", tests, modes)

@@ -133,4 +133,4 @@ static const fy_test tests[] = {
     FY_TEST(refusals_while_running_from_a_loop),
 };
 
-FY_PROCESS_TEST_MAIN("process torture", tests)
+FY_PROCESS_TEST_MAIN("process_torture", tests)

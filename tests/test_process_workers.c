@@ -343,4 +343,4 @@ static const fy_test tests[] = {
     FY_TEST(higher_priority_comes_first),
 };
 
-FY_PROCESS_TEST_MAIN("process workers", tests)
+FY_PROCESS_TEST_MAIN("process_workers", tests)
