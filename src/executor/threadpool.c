@@ -104,7 +104,8 @@ ferry_status ferry_thread_pool_create(const ferry_thread_pool_options *options, 
     status = init_locks(pool);
     if (status)
         goto fail_base;
-    status = fy_pool_register(pool);
+    pool->exit_link.class = &fy_pool_exit_class;
+    status = fy_exit_register(&pool->exit_link);
     if (status)
         goto fail_register;
     set_options(pool, options);
@@ -137,7 +138,8 @@ static void free_workers(fy_worker *worker) {
 void fy_pool_release(fy_pool *pool) {
     if (atomic_fetch_sub_explicit(&pool->holders, 1, memory_order_acq_rel) != 1)
         return;
-    fy_pool_unregister(pool);
+    if (fy_is_fork_generation(pool->base.fork_generation))
+        fy_exit_unregister(&pool->exit_link);
     fy_executor_settle_cancels();
     free_workers(pool->spare);
     fy_queue_fini(&pool->queue);

@@ -31,6 +31,7 @@
 #include "executor/executor.h"
 #include "executor/frame.h"
 #include "executor/host.h"
+#include "executor/pool_exit.h"
 #include "executor/queue.h"
 
 enum { FY_STAGE = 64, FY_WORKER_NAME_MAX = 64 };
@@ -73,8 +74,7 @@ typedef struct fy_wish {
 struct fy_pool {
     ferry_executor base;
     _Atomic size_t holders;
-    fy_pool *next_pool; /* of the process, until it is freed; the pools' lock */
-    fy_pool *previous_pool;
+    fy_exit_link exit_link;
 
     /* what it was made with */
     char prefix[FY_WORKER_NAME_MAX - 16];
@@ -205,9 +205,11 @@ fy_wish *fy_pool_unwish_end(fy_pool *pool, const ferry_job *job);
 /* ---- threadpool_shutdown.c ---- */
 ferry_status fy_pool_shutdown(ferry_executor *executor, bool wait, bool cancel_futures, int64_t timeout_us);
 
-/* Begins a shutdown without waiting; closing all pools when the process exits is pool_exit.c's. */
+/* Begins a shutdown without waiting. */
 void fy_pool_close(fy_pool *pool, bool cancel_futures);
-bool fy_pool_wait_gone(fy_pool *pool, int64_t deadline_us);
+
+/* What the process's exit does with it. */
+extern const fy_exit_class fy_pool_exit_class;
 
 /* ---- threadpool_stats.c ---- */
 void fy_pool_stats(ferry_executor *executor, ferry_executor_stats *ret_stats);
@@ -216,16 +218,5 @@ void fy_pool_cancel_running(ferry_executor *executor);
 
 /* Moves a worker's counters to the pool's sums. Under the lock. */
 void fy_pool_add_retired(fy_pool *pool, fy_worker *worker);
-
-/* ---- pool_exit.c ---- */
-
-/* Enters a pool into the process's list / takes it out. */
-ferry_status fy_pool_register(fy_pool *pool);
-void fy_pool_unregister(fy_pool *pool);
-bool fy_process_is_exiting(void);
-
-/* Has `finish` called when the process exits, before the threads' pools are finished: for the floor above. One
- * function. Returns: 0, APR_ENOMEM. */
-ferry_status fy_pools_finish_at_exit(void (*finish)(void));
 
 #endif

@@ -33,7 +33,7 @@ void fy_pool_close(fy_pool *pool, bool cancel_futures) {
     fy_pool_note_space(pool);
 }
 
-bool fy_pool_wait_gone(fy_pool *pool, int64_t deadline_us) {
+static bool wait_gone(fy_pool *pool, int64_t deadline_us) {
     bool in_time = true;
     fy_mutex_lock(&pool->lock);
     while (pool->threads_alive && in_time)
@@ -51,8 +51,34 @@ ferry_status fy_pool_shutdown(ferry_executor *executor, bool wait, bool cancel_f
     fy_worker_view *worker = fy_frame_worker_view();
     if (worker && worker->executor == executor)
         return FERRY_EDEADLK;
-    if (!fy_pool_wait_gone(pool, fy_deadline_after(timeout_us)))
+    if (!wait_gone(pool, fy_deadline_after(timeout_us)))
         return FERRY_ETIMEDOUT;
     fy_hosts_tidy();
     return 0;
 }
+
+/* ---- the process's exit ---- */
+
+static fy_pool *of_link(fy_exit_link *link) {
+    return FY_CONTAINER(link, fy_pool, exit_link);
+}
+
+/* Whoever starts a thread holds its pool, and so does the thread, until it does not count as alive any more. */
+static bool hold_if_threads(fy_exit_link *link) {
+    fy_pool *pool = of_link(link);
+    fy_mutex_lock(&pool->lock);
+    bool has_threads = pool->threads_alive;
+    if (has_threads)
+        fy_pool_hold(pool);
+    fy_mutex_unlock(&pool->lock);
+    return has_threads;
+}
+
+static void finish(fy_exit_link *link) {
+    fy_pool *pool = of_link(link);
+    fy_pool_close(pool, false);
+    wait_gone(pool, FERRY_FOREVER);
+    fy_pool_release(pool);
+}
+
+const fy_exit_class fy_pool_exit_class = {.hold = hold_if_threads, .finish = finish};

@@ -6,18 +6,9 @@
 
 #include "executor/frame.h"
 #include "executor/lot.h"
-#include "executor/threadpool.h"
 #include "process/process_pool.h"
 
 /* ---- queued jobs ---- */
-
-/* One that is still to be handed out; NULL: there is none. Under the lock. */
-static ferry_job *take_queued(fy_process_pool *pool, bool *ret_is_claimed) {
-    *ret_is_claimed = pool->returned_count != 0;
-    if (*ret_is_claimed)
-        return fy_process_pool_take_returned(pool).job;
-    return fy_queue_take(&pool->queue, pool->turn++, false);
-}
 
 static void drop_stale(fy_process_pool *pool, ferry_job *job) {
     bool was_cancelled = (fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_CANCELLED;
@@ -40,16 +31,19 @@ static void fail(fy_process_pool *pool, ferry_job *job) {
         ferry_job_unref(job);
 }
 
-static ferry_job *take_queued_locked(fy_process_pool *pool, bool *ret_is_claimed) {
+/* One that is still to be handed out; NULL: there is none. */
+static ferry_job *take_unbegun(fy_process_pool *pool, bool *ret_is_claimed) {
     fy_mutex_lock(&pool->lock);
-    ferry_job *job = take_queued(pool, ret_is_claimed);
+    *ret_is_claimed = pool->returned_count != 0;
+    ferry_job *job = *ret_is_claimed ? fy_process_pool_take_returned(pool).job
+                                     : fy_queue_take(&pool->queue, pool->turn++, false);
     fy_mutex_unlock(&pool->lock);
     return job;
 }
 
 void fy_process_pool_fail_queued(fy_process_pool *pool) {
     bool is_claimed;
-    for (ferry_job *job; (job = take_queued_locked(pool, &is_claimed));)
+    for (ferry_job *job; (job = take_unbegun(pool, &is_claimed));)
         if (is_claimed || fy_job_try_claim(job))
             fail(pool, job);
         else
@@ -137,10 +131,12 @@ ferry_status ferry_process_pool_terminate(ferry_executor *executor, int64_t grac
 
 /* ---- the process's exit ---- */
 
-static fy_process_pool *pools;
-static unsigned pools_generation;
+static fy_process_pool *of_link(fy_exit_link *link) {
+    return FY_CONTAINER(link, fy_process_pool, exit_link);
+}
 
-static bool hold_if_managed(fy_process_pool *pool) {
+static bool hold_if_managed(fy_exit_link *link) {
+    fy_process_pool *pool = of_link(link);
     fy_mutex_lock(&pool->lock);
     bool is_managed = pool->manager_alive;
     if (is_managed)
@@ -149,49 +145,11 @@ static bool hold_if_managed(fy_process_pool *pool) {
     return is_managed;
 }
 
-static fy_process_pool *hold_first(void) {
-    fy_mutex_lock(fy_pools_lock());
-    fy_process_pool *pool = pools_generation == fy_fork_generation() ? pools : NULL;
-    while (pool && !hold_if_managed(pool))
-        pool = pool->next_pool;
-    fy_mutex_unlock(fy_pools_lock());
-    return pool;
+static void finish(fy_exit_link *link) {
+    fy_process_pool *pool = of_link(link);
+    fy_process_pool_close(pool, false);
+    wait_gone(pool, FERRY_FOREVER);
+    fy_process_pool_release(pool);
 }
 
-static void finish_pools(void) {
-    for (fy_process_pool *pool; (pool = hold_first());) {
-        fy_process_pool_close(pool, false);
-        wait_gone(pool, FERRY_FOREVER);
-        fy_process_pool_release(pool);
-    }
-}
-
-ferry_status fy_process_pool_register(fy_process_pool *pool) {
-    ferry_status status = fy_pools_finish_at_exit(finish_pools);
-    if (status)
-        return status;
-    fy_mutex_lock(fy_pools_lock());
-    if (pools_generation != fy_fork_generation()) {
-        pools = NULL;
-        pools_generation = fy_fork_generation();
-    }
-    pool->next_pool = pools;
-    if (pools)
-        pools->previous_pool = pool;
-    pools = pool;
-    fy_mutex_unlock(fy_pools_lock());
-    return 0;
-}
-
-void fy_process_pool_unregister(fy_process_pool *pool) {
-    if (pool->base.fork_generation != fy_fork_generation())
-        return;
-    fy_mutex_lock(fy_pools_lock());
-    if (pool->next_pool)
-        pool->next_pool->previous_pool = pool->previous_pool;
-    if (pool->previous_pool)
-        pool->previous_pool->next_pool = pool->next_pool;
-    else
-        pools = pool->next_pool;
-    fy_mutex_unlock(fy_pools_lock());
-}
+const fy_exit_class fy_process_pool_exit_class = {.hold = hold_if_managed, .finish = finish};

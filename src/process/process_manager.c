@@ -295,7 +295,6 @@ static turn go_round(fy_process_pool *pool, fy_endings *endings) {
 static void manage(fy_process_pool *pool, fy_endings *endings) {
     fy_spin spin;
     fy_spin_init(&spin);
-    int64_t slept_at_us = 0;
     for (unsigned turns = 0;;) {
         turn now = go_round(pool, endings);
         if (now.is_failed)
@@ -306,7 +305,7 @@ static void manage(fy_process_pool *pool, fy_endings *endings) {
             fy_process_worker_start(pool);
         if (now.has_progressed && ++turns % TURNS_BETWEEN_LOOKS)
             continue;
-        slept_at_us = now.has_progressed ? 0 : fy_clock_now();
+        int64_t slept_at_us = now.has_progressed ? 0 : fy_clock_now();
         if (!now.has_progressed && !now.wants_worker && !look_on(pool, &spin))
             sleep_until_due(pool);
         else

@@ -9,7 +9,6 @@
 
 #include "base/alloc.h"
 #include "executor/lot.h"
-#include "executor/threadpool.h"
 #include "process/worker_main.h"
 
 enum {
@@ -117,7 +116,8 @@ static ferry_status open_parts(fy_process_pool *pool) {
     status = fy_backends[0]->open(&pool->backend);
     if (status)
         goto fail_backend;
-    status = fy_process_pool_register(pool);
+    pool->exit_link.class = &fy_process_pool_exit_class;
+    status = fy_exit_register(&pool->exit_link);
     if (status)
         goto fail_register;
     return 0;
@@ -167,9 +167,10 @@ void fy_process_pool_hold(fy_process_pool *pool) {
 void fy_process_pool_release(fy_process_pool *pool) {
     if (atomic_fetch_sub_explicit(&pool->holders, 1, memory_order_acq_rel) != 1)
         return;
-    fy_process_pool_unregister(pool);
-    if (!fy_executor_check(&pool->base))
+    if (!fy_executor_check(&pool->base)) {
+        fy_exit_unregister(&pool->exit_link);
         fy_executor_settle_cancels();
+    }
     pool->backend->class->close(pool->backend);
     fy_queue_fini(&pool->queue);
     fy_cond_fini(&pool->gone);

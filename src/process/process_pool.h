@@ -33,6 +33,7 @@
 #include "executor/executor.h"
 #include "executor/frame.h"
 #include "executor/host.h"
+#include "executor/pool_exit.h"
 #include "executor/queue.h"
 #include "process/portable.h"
 #include "process/wire.h"
@@ -136,8 +137,7 @@ typedef struct fy_endings {
 struct fy_process_pool {
     ferry_executor base;
     _Atomic size_t holders;
-    fy_process_pool *next_pool; /* of the process; the pools' lock */
-    fy_process_pool *previous_pool;
+    fy_exit_link exit_link;
 
     /* what it was made with */
     size_t max_workers;
@@ -315,8 +315,9 @@ bool fy_process_worker_collect(fy_process_worker *worker, fy_endings *endings);
 /* ---- process_end.c ---- */
 ferry_status fy_process_pool_shutdown(ferry_executor *executor, bool wait, bool cancel_futures, int64_t timeout_us);
 void fy_process_pool_close(fy_process_pool *pool, bool cancel_futures);
-ferry_status fy_process_pool_register(fy_process_pool *pool);
-void fy_process_pool_unregister(fy_process_pool *pool);
+
+/* What the process's exit does with it. */
+extern const fy_exit_class fy_process_pool_exit_class;
 
 /* Ends all queued jobs with what the pool's state says. Without the lock. */
 void fy_process_pool_fail_queued(fy_process_pool *pool);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/spin.h"
 #include "executor/frame.h"
 #include "executor/host.h"
