@@ -9,7 +9,7 @@
 
 /* ---- many threads ---- */
 
-enum { THREADS = 50, SCARCE_THREADS = 8, STARTS = 100, SCARCE_STARTS = 12 };
+enum { THREADS = 50, SCARCE_THREADS = 8, STARTS = 1000, SCARCE_STARTS = 12 };
 
 typedef struct crowd {
     helper_thread threads[THREADS];

@@ -86,7 +86,7 @@ static inline uint32_t fy_inbox_wakes_done(const fy_inbox *inbox) {
     return atomic_load_explicit(&inbox->wakes_done, memory_order_relaxed);
 }
 
-static inline bool fy_inbox_has_news(fy_inbox *inbox) {
+static inline bool fy_inbox_has_news(const fy_inbox *inbox) {
     return atomic_load_explicit(&inbox->head, memory_order_relaxed) > 1 || inbox->backlog;
 }
 

@@ -104,7 +104,7 @@ struct ferry_loop {
     int64_t deadline_base_us; /* the last answer of fy_loop_now_for_deadline */
     uint32_t wakes_seen;    /* of the inbox's, by the kernel's word */
     uint32_t turns_unpolled;
-    uint32_t callbacks_unlooked;
+    size_t callbacks_unlooked;
     uint32_t timers_due;    /* in the last turn that looked for them */
     int64_t gathered_until_us; /* by the last wait that gathered timers */
     fy_spin spin;           /* while it waits for a message */

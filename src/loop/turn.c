@@ -60,12 +60,16 @@ static bool take_post(void *arg, ferry_callback *callback, void *post_arg, const
     return fy_ready_push(&loop->ready, callback, post_arg, origin) == 0;
 }
 
-static void drain_inbox(ferry_loop *loop) {
+FY_NOINLINE static void drain_inbox(ferry_loop *loop) {
     if (fy_inbox_has_news(&loop->inbox) && !(FY_UNLIKELY(loop->backend->holds_posts != NULL) &&
                                              loop->backend->holds_posts(loop->backend)))
         fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){loop->executors.message, take_handle, take_post, loop});
     if (FY_UNLIKELY(fy_loop_has_signals(loop)))
         fy_signals_take(loop);
+}
+
+static inline bool has_been_sent_something(const ferry_loop *loop) {
+    return fy_inbox_has_news(&loop->inbox) || FY_UNLIKELY(fy_loop_has_signals(loop));
 }
 
 /* ---- step 2: the kernel ---- */
@@ -216,7 +220,7 @@ static void run_entry_timed(ferry_loop *loop, fy_entry entry) {
 static void run_ready(ferry_loop *loop) {
     size_t count = loop->ready.tail - loop->ready.head;
     loop->ready_left = count;
-    loop->callbacks_unlooked += (uint32_t)(count < CALLBACKS_UNLOOKED_MAX ? count : CALLBACKS_UNLOOKED_MAX);
+    loop->callbacks_unlooked += count;
     /* A callback may fork; in the child the rest is not the child's to run. */
     while (loop->ready_left && fy_is_fork_generation(loop->fork_generation)) {
         loop->ready_left--;
@@ -243,7 +247,7 @@ void fy_loop_at_turn_end(ferry_loop *loop, fy_turn_hook *hook) {
 }
 
 static void run_hooks(ferry_loop *loop) {
-    while (loop->hooks && loop->fork_generation == fy_fork_generation()) {
+    while (loop->hooks && fy_is_fork_generation(loop->fork_generation)) {
         fy_turn_hook *hook = loop->hooks;
         loop->hooks = hook->next;
         hook->linked = false;
@@ -259,7 +263,8 @@ static ferry_status make_turns(ferry_loop *loop, int64_t deadline_us, bool is_on
         fy_list done = {NULL, NULL};
         loop->in_turn = true;
         /* 1: what other threads have sent */
-        drain_inbox(loop);
+        if (has_been_sent_something(loop))
+            drain_inbox(loop);
         /* 2: what the kernel has finished; blocks only if nothing is to be run */
         if (!fy_ready_count(&loop->ready))
             resolve_finished(loop, &done);
@@ -282,7 +287,7 @@ static ferry_status make_turns(ferry_loop *loop, int64_t deadline_us, bool is_on
             fy_ready_settle(&loop->ready);
         run_hooks(loop);
         loop->in_turn = false;
-        if (FY_UNLIKELY(loop->fork_generation != fy_fork_generation()))
+        if (FY_UNLIKELY(!fy_is_fork_generation(loop->fork_generation)))
             status = FERRY_EFORKED;
     } while (!is_one && !loop->stopping && !status);
     return status;
@@ -295,7 +300,7 @@ ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us) {
 /* ---- making turns ---- */
 
 ferry_loop *ferry_running_loop(void) {
-    return running && running->fork_generation == fy_fork_generation() ? running : NULL;
+    return running && fy_is_fork_generation(running->fork_generation) ? running : NULL;
 }
 
 ferry_status fy_loop_enter(ferry_loop *loop) {

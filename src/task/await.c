@@ -6,32 +6,6 @@
 #include "base/assert.h"
 #include "task/task.h"
 
-bool fy_task_take_cancel(fy_task *task) {
-    bool must = task->must_cancel;
-    task->must_cancel = false;
-    return must;
-}
-
-/* A request that came before the task had anything to pass it on to goes to what it is about to wait for. */
-static void request_again(fy_task *task) {
-    const char *message = task->cancel_words ? task->cancel_words->message : NULL;
-    task->must_cancel = false;
-    fy_task_pass_on(task, message);
-}
-
-ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future) {
-    task->awaited = future;
-    fy_done_callback_add_task(&task->wake, future);
-    if (FY_UNLIKELY(task->must_cancel))
-        request_again(task);
-    fy_task_suspend(task, origin);
-    task->awaited = NULL;
-    bool is_passed_on = task->is_passed_on;
-    task->is_passed_on = false;
-    bool is_cancelled = fy_task_take_cancel(task) || (is_passed_on && ferry_future_cancelled(future));
-    return is_cancelled ? FERRY_ECANCELED : 0;
-}
-
 ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *future) {
     ferry_status status = fy_task_wait_owned(task, origin, ferry_future_ref(future));
     ferry_future_unref(future);

@@ -12,6 +12,66 @@
  * used again and again gives back what is below its first pages, in case one of its tasks has gone deep. */
 enum { FREE_WARM = 64, FREE_MAX = 1024, TRIM_EVERY = 512, KEEP_BYTES = 16 * 1024, KEEP_COLD_BYTES = 1 };
 
+/* ---- stacks that nobody uses ---- */
+
+/* In debug mode: how deep the task has gone. The stack is made clean, so that the next one's depth is its own. */
+static void take_census(fy_tasks *tasks, const fy_task *task) {
+    size_t touched = fy_context_touched(task->context);
+    const char *origin = task->cell.future.origin;
+    size_t i = 0;
+    while (i < tasks->census_count && tasks->census[i].origin != origin)
+        i++;
+    if (i == tasks->census_count) {
+        fy_census *census = fy_realloc(tasks->census, (i + 1) * sizeof *census);
+        if (!census)
+            return; /* one place less is told of */
+        tasks->census = census;
+        census[i] = (fy_census){.origin = origin};
+        tasks->census_count++;
+    }
+    tasks->census[i].tasks++;
+    if (touched > tasks->census[i].deepest)
+        tasks->census[i].deepest = touched;
+    fy_context_trim(task->context, KEEP_COLD_BYTES);
+}
+
+/* One that is not simply used again. false: it is gone. */
+FY_NOINLINE static bool tidy(fy_tasks *tasks, fy_task *task) {
+    if (tasks->loop->debug)
+        take_census(tasks, task);
+    if (task->stack_size != tasks->stack_size || tasks->free_count >= FREE_MAX) {
+        fy_context_destroy(task->context);
+        return false;
+    }
+    fy_context_trim(task->context, tasks->free_count >= FREE_WARM ? KEEP_COLD_BYTES : KEEP_BYTES);
+    return true;
+}
+
+static inline void release(fy_tasks *tasks, fy_task *task) {
+    fy_context *context = task->context;
+    bool is_plain = task->stack_size == tasks->stack_size && tasks->free_count < FREE_WARM &&
+                    ++context->uses % TRIM_EVERY && !tasks->loop->debug;
+    if (FY_LIKELY(is_plain) || tidy(tasks, task)) {
+        context->next = tasks->free;
+        tasks->free = context;
+        tasks->free_count++;
+    }
+    task->context = NULL;
+}
+
+void fy_coroutine_release(fy_task *task) {
+    release(fy_task_tasks(task), task);
+}
+
+void fy_coroutine_free_stacks(fy_tasks *tasks) {
+    while (tasks->free) {
+        fy_context *context = tasks->free;
+        tasks->free = context->next;
+        fy_context_destroy(context);
+    }
+    tasks->free_count = 0;
+}
+
 /* ---- running ---- */
 
 static ferry_status call_function(fy_task *task) {
@@ -93,7 +153,7 @@ void fy_task_step(fy_task *task, ferry_future *done) {
     task = tasks->current; /* perhaps another one, which went on in the place of this one */
     tasks->current = task->resumer;
     if (task->stage == FY_TASK_ENDED) {
-        fy_coroutine_release(task);
+        release(tasks, task);
         fy_task_end(task, task->cell.future.outcome.status);
     }
     ferry_future_unref(done);
@@ -113,7 +173,8 @@ static ferry_future *leave_queue(ferry_handle *wake) {
 /* If the loop would now go on with a task that has stopped before, that one can as well go on directly. */
 static fy_task *take_next(fy_tasks *tasks, const fy_task *task) {
     ferry_loop *loop = tasks->loop;
-    if (!loop->ready_left || task->resumer || loop->debug || loop->fork_generation != fy_fork_generation())
+    if (!loop->ready_left || task->resumer || loop->debug ||
+        !fy_is_fork_generation(loop->fork_generation))
         return NULL;
     ferry_handle *wake = fy_ready_first(&loop->ready)->handle;
     if (!wake || wake->kind != FY_HANDLE_TASK || ((fy_task *)wake->arg)->stage != FY_TASK_SUSPENDED)
@@ -124,7 +185,7 @@ static fy_task *take_next(fy_tasks *tasks, const fy_task *task) {
     return wake->arg;
 }
 
-void fy_task_suspend(fy_task *task, const char *origin) {
+static inline void suspend(fy_task *task, const char *origin) {
     fy_tasks *tasks = fy_task_tasks(task);
     task->waits_at = origin;
     task->stage = FY_TASK_SUSPENDED;
@@ -136,6 +197,36 @@ void fy_task_suspend(fy_task *task, const char *origin) {
     next->resumer = NULL;
     go_on(tasks, next);
     fy_context_switch_alike(task->context, next->context);
+}
+
+void fy_task_suspend(fy_task *task, const char *origin) {
+    suspend(task, origin);
+}
+
+bool fy_task_take_cancel(fy_task *task) {
+    bool must = task->must_cancel;
+    task->must_cancel = false;
+    return must;
+}
+
+/* A request that came before the task had anything to pass it on to goes to what it is about to wait for. */
+static void request_again(fy_task *task) {
+    const char *message = task->cancel_words ? task->cancel_words->message : NULL;
+    task->must_cancel = false;
+    fy_task_pass_on(task, message);
+}
+
+ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future) {
+    task->awaited = future;
+    fy_done_callback_add_task(&task->wake, future);
+    if (FY_UNLIKELY(task->must_cancel))
+        request_again(task);
+    suspend(task, origin);
+    task->awaited = NULL;
+    bool is_passed_on = task->is_passed_on;
+    task->is_passed_on = false;
+    bool is_cancelled = fy_task_take_cancel(task) || (is_passed_on && ferry_future_cancelled(future));
+    return is_cancelled ? FERRY_ECANCELED : 0;
 }
 
 void fy_task_wake(ferry_handle *wake) {
@@ -150,57 +241,6 @@ void fy_task_make_ready(fy_task *task) {
     wake->future = NULL;
     wake->refs++;
     fy_ready_push_handle(&fy_task_loop(task)->ready, wake);
-}
-
-/* ---- stacks that nobody uses ---- */
-
-/* In debug mode: how deep the task has gone. The stack is made clean, so that the next one's depth is its own. */
-static void take_census(fy_tasks *tasks, const fy_task *task) {
-    size_t touched = fy_context_touched(task->context);
-    const char *origin = task->cell.future.origin;
-    size_t i = 0;
-    while (i < tasks->census_count && tasks->census[i].origin != origin)
-        i++;
-    if (i == tasks->census_count) {
-        fy_census *census = fy_realloc(tasks->census, (i + 1) * sizeof *census);
-        if (!census)
-            return; /* one place less is told of */
-        tasks->census = census;
-        census[i] = (fy_census){.origin = origin};
-        tasks->census_count++;
-    }
-    tasks->census[i].tasks++;
-    if (touched > tasks->census[i].deepest)
-        tasks->census[i].deepest = touched;
-    fy_context_trim(task->context, KEEP_COLD_BYTES);
-}
-
-void fy_coroutine_release(fy_task *task) {
-    fy_tasks *tasks = fy_task_tasks(task);
-    fy_context *context = task->context;
-    if (FY_UNLIKELY(tasks->loop->debug))
-        take_census(tasks, task);
-    task->context = NULL;
-    if (task->stack_size != tasks->stack_size || tasks->free_count >= FREE_MAX) {
-        fy_context_destroy(context);
-        return;
-    }
-    if (tasks->free_count >= FREE_WARM)
-        fy_context_trim(context, KEEP_COLD_BYTES);
-    else if (++context->uses % TRIM_EVERY == 0)
-        fy_context_trim(context, KEEP_BYTES);
-    context->next = tasks->free;
-    tasks->free = context;
-    tasks->free_count++;
-}
-
-void fy_coroutine_free_stacks(fy_tasks *tasks) {
-    while (tasks->free) {
-        fy_context *context = tasks->free;
-        tasks->free = context->next;
-        fy_context_destroy(context);
-    }
-    tasks->free_count = 0;
 }
 
 void fy_coroutine_leave(ferry_loop *loop) {
