@@ -133,6 +133,33 @@ static void map_works_the_same(void) {
     on_each(map_on);
 }
 
+static ferry_status give_the_first_door(void *source, void **ret_arg) {
+    static int64_t door;
+    int *left = source;
+    *ret_arg = &door;
+    return (*left)-- ? 0 : FERRY_EEXHAUSTED;
+}
+
+static void closing_a_map_ends_no_running_job_on(ferry_executor *pool) {
+    int source = JOBS;
+    ferry_map *map = NULL;
+    ferry_map_options options = {FERRY_MAP_OPTIONS, .function = fy_pass_door, .next = give_the_first_door,
+                                 .source = &source, .arg_size = sizeof(int64_t)};
+    fy_board_clear();
+    CHECK_STATUS(ferry_executor_map(pool, &options, &map), 0);
+    fy_door_await(0, WORKERS);
+    ferry_map_close(map);
+    fy_door_open(0);
+    FY_AWAIT(fy_stats_of(pool).done == WORKERS);
+    CHECK_INT(fy_stats_of(pool).failed, 0);
+    CHECK_INT(fy_call(pool, fy_square, 3), 9);
+    CHECK_INT(fy_stats_of(pool).done, WORKERS + 1);
+}
+
+static void closing_a_map_ends_no_running_job(void) {
+    on_each(closing_a_map_ends_no_running_job_on);
+}
+
 /* ---- cancelling ---- */
 
 static void cancel_on(ferry_executor *pool) {
@@ -274,6 +301,7 @@ static const fy_test tests[] = {
     FY_TEST(wait_works_the_same),
     FY_TEST(as_completed_works_the_same),
     FY_TEST(map_works_the_same),
+    FY_TEST(closing_a_map_ends_no_running_job),
     FY_TEST(cancel_works_the_same),
     FY_TEST(shutdown_works_the_same),
     FY_TEST(callbacks_work_the_same),

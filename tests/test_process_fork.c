@@ -5,8 +5,15 @@
 #define _GNU_SOURCE
 #endif
 
+#include <errno.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "ferry/job.h"
+
+static ferry_status die_and_let_ring(void *arg, ferry_call *call);
+
+#define FY_MORE_PORTABLES {"die_and_let_ring", die_and_let_ring, 0},
 #include "support/child.h"
 #include "support/forks.h"
 #include "support/processes.h"
@@ -103,6 +110,43 @@ static void forked_copy_keeps_no_worker_alive(void) {
     (void)fy_system_kill(copy);
 }
 
+/* ---- what a dead worker's children write ---- */
+
+static int find_channel(void) {
+    for (int descriptor = 3; descriptor < 256; descriptor++) {
+        struct sockaddr_storage name;
+        socklen_t size = sizeof name;
+        if (getsockname(descriptor, (struct sockaddr *)&name, &size) == 0 && name.ss_family == AF_UNIX)
+            return descriptor;
+    }
+    return -1;
+}
+
+/* Its children go on ringing its bell for as long as somebody hears it. */
+static ferry_status die_and_let_ring(void *arg, ferry_call *call) {
+    char bells[4096];
+    int channel = find_channel();
+    (void)arg;
+    (void)call;
+    memset(bells, 'b', sizeof bells);
+    for (int i = 0; i < 4; i++)
+        if (fork() == 0) {
+            (void)alarm(60);
+            while (write(channel, bells, sizeof bells) > 0 || errno == EAGAIN)
+                continue;
+            _exit(0);
+        }
+    _exit(3);
+}
+
+static void dead_worker_is_buried_whatever_its_children_write(void) {
+    ferry_executor *pool = fy_processes_of(1);
+    for (int i = 0; i < 5; i++)
+        fy_take_failure(fy_send(pool, die_and_let_ring, 0), FERRY_EBROKEN, "exit code 3");
+    CHECK_INT(fy_call(pool, fy_square, 3), 9);
+    fy_processes_end(pool);
+}
+
 /* ---- a manager that cannot be had ---- */
 
 static int has_no_manager(void) {
@@ -131,6 +175,7 @@ static const fy_child_mode modes[] = {
 static const fy_test tests[] = {
     FY_TEST(inherited_pool_is_the_parents),
     FY_TEST(forked_copy_keeps_no_worker_alive),
+    FY_TEST(dead_worker_is_buried_whatever_its_children_write),
     FY_TEST(submission_is_refused_where_no_manager_can_start),
 };
 

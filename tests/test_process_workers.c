@@ -138,6 +138,22 @@ static void idle_worker_goes_home_and_another_one_comes(void) {
     ferry_executor_unref(pool);
 }
 
+/* What an idle pool does costs no time; who runs beside it can only make the sum smaller. */
+static void idle_pool_takes_no_processor(void) {
+    enum { WATCHED_US = 200000, ALLOWED_US = WATCHED_US / 2 };
+    int64_t timeouts[] = {0, FERRY_FOREVER, WATCHED_US / 4};
+    for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
+        ferry_process_pool_options options = {FERRY_PROCESS_POOL_OPTIONS, .max_workers = 2,
+                                              .idle_timeout_us = timeouts[i]};
+        ferry_executor *pool = fy_processes_with(&options);
+        CHECK_INT(fy_call(pool, fy_square, 3), 9);
+        long long before_us = fy_system_cpu_us();
+        ferry_thread_sleep(WATCHED_US);
+        CHECK(fy_system_cpu_us() - before_us < ALLOWED_US);
+        fy_processes_end(pool);
+    }
+}
+
 /* ---- initializers ---- */
 
 static void initializer_runs_once_in_each_worker_before_its_jobs(void) {
@@ -330,6 +346,7 @@ static const fy_test tests[] = {
     FY_TEST(spent_worker_is_gone),
     FY_TEST(backlog_of_replaced_workers_never_stalls),
     FY_TEST(idle_worker_goes_home_and_another_one_comes),
+    FY_TEST(idle_pool_takes_no_processor),
     FY_TEST(initializer_runs_once_in_each_worker_before_its_jobs),
     FY_TEST(failing_initializer_breaks_the_pool),
     FY_TEST(initializer_that_ends_its_process_breaks_the_pool),

@@ -109,7 +109,8 @@ FERRY_API ferry_status ferry_executor_map_from(const char *origin, ferry_executo
  * Thread:  as ferry_job_wait. */
 FERRY_API ferry_status ferry_map_next(ferry_map *map, ferry_job **ret_job);
 
-/* Ends the map: jobs that have not started are cancelled. Takes NULL. Thread: any. */
+/* Ends the map: jobs that have not started are cancelled. Those that run go on to their end, for which nobody waits; on
+ * threads ferry_call_is_cancelled is true for them. Takes NULL. Thread: any. */
 FERRY_API void ferry_map_close(ferry_map *map);
 FERRY_AUTO_BY(ferry_map, ferry_map_close)
 

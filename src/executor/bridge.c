@@ -102,7 +102,7 @@ void fy_async_send(ferry_job *job) {
 
 /* A job that has not started does not run; one that runs is told, and what it returns is dropped. */
 static void cancel_job(ferry_job *job) {
-    uint32_t state = fy_executor_cancel(job);
+    uint32_t state = fy_executor_cancel(job, FY_JOB_CANCEL_REQUESTED);
     if ((state & FY_JOB_STATE) == FY_JOB_PENDING)
         fy_job_release_arg(job);
     if (state & FY_JOB_WATCHED)

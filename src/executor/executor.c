@@ -87,12 +87,12 @@ static bool concerns_executor(uint32_t state) {
            ((state & FY_JOB_STATE) == FY_JOB_RUNNING && (state & FY_JOB_REMOTE));
 }
 
-uint32_t fy_executor_cancel(ferry_job *job) {
+uint32_t fy_executor_cancel(ferry_job *job, uint32_t of_running) {
     if (!concerns_executor(fy_job_load_state(job)) || fy_lots_forked())
-        return fy_job_request_cancel(job);
+        return fy_job_request(job, of_running);
     ferry_executor *executor = NULL;
     fy_mutex_lock(fy_cancels_lock());
-    uint32_t state = fy_job_request_cancel(job);
+    uint32_t state = fy_job_request(job, of_running);
     if ((state & FY_JOB_STATE) == FY_JOB_PENDING) {
         if (job->executor->ops->note_cancelled)
             job->executor->ops->note_cancelled(job->executor);

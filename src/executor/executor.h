@@ -84,8 +84,8 @@ static inline ferry_status fy_executor_submit_job(ferry_executor *executor, ferr
     return status;
 }
 
-/* fy_job_request_cancel, and lets the executor of a job that was pending know. */
-uint32_t fy_executor_cancel(ferry_job *job);
+/* fy_job_request, and lets an executor know that has a part in it. */
+uint32_t fy_executor_cancel(ferry_job *job, uint32_t of_running);
 
 /* Claims a pending job in its executor's place, if the executor lets go of it. */
 bool fy_executor_claim_elsewhere(ferry_job *job, bool to_run);

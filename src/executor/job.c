@@ -281,19 +281,23 @@ void ferry_job_run(ferry_job *job, const char *worker) {
         ferry_job_unref(job);
 }
 
-uint32_t fy_job_request_cancel(ferry_job *job) {
+uint32_t fy_job_request(ferry_job *job, uint32_t of_running) {
     uint32_t state = atomic_load_explicit(&job->state, memory_order_acquire);
     for (;;) {
         uint32_t wanted = state;
         if ((state & FY_JOB_STATE) == FY_JOB_PENDING)
             wanted = state + FY_JOB_CANCELLED;
         else if ((state & FY_JOB_STATE) == FY_JOB_RUNNING)
-            wanted = state | FY_JOB_CANCEL_REQUESTED;
+            wanted = state | of_running;
         if (wanted == state ||
             atomic_compare_exchange_weak_explicit(&job->state, &state, wanted, memory_order_acq_rel,
                                                   memory_order_acquire))
             return state;
     }
+}
+
+uint32_t fy_job_request_cancel(ferry_job *job) {
+    return fy_job_request(job, FY_JOB_CANCEL_REQUESTED);
 }
 
 /* The job ends for want of time, if it has not ended yet. */
@@ -322,10 +326,16 @@ void ferry_job_drop(ferry_job *job) {
     ferry_job_unref(job);
 }
 
+void fy_job_withdraw(ferry_job *job) {
+    bool is_remote = fy_job_load_state(job) & FY_JOB_REMOTE;
+    if (fy_executor_cancel(job, is_remote ? FY_JOB_UNWANTED : FY_JOB_CANCEL_REQUESTED) & FY_JOB_WATCHED)
+        fy_lot_notify(job);
+}
+
 bool ferry_job_cancel(ferry_job *job) {
     if (!job)
         return false;
-    uint32_t state = fy_executor_cancel(job);
+    uint32_t state = fy_executor_cancel(job, FY_JOB_CANCEL_REQUESTED);
     if (state & FY_JOB_WATCHED)
         fy_lot_notify(job);
     switch (state & FY_JOB_STATE) {

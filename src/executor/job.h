@@ -16,7 +16,8 @@
  * wants to be told: whoever then changes the state looks after the watchers under that lock (lot.h). FINISHING, set by
  * the one call of ferry_job_finish that may go on. ASYNC never changes, nor does TASK: the job is only the call that a
  * task's function is given, and the loop's thread alone touches it. REMOTE, set by its executor before others see it: a
- * cancel of the running job is for the executor to carry out. */
+ * cancel of the running job is for the executor to carry out. UNWANTED, set by any thread while a REMOTE one is
+ * RUNNING: if it has not begun where it was sent to, it shall not. */
 #ifndef FERRY_EXECUTOR_JOB_H
 #define FERRY_EXECUTOR_JOB_H
 
@@ -38,7 +39,8 @@ enum {
     FY_JOB_ASYNC = 32,
     FY_JOB_FINISHING = 64,
     FY_JOB_TASK = 128,
-    FY_JOB_REMOTE = 256
+    FY_JOB_REMOTE = 256,
+    FY_JOB_UNWANTED = 512
 };
 
 typedef struct fy_watcher fy_watcher;
@@ -160,8 +162,13 @@ static inline bool fy_job_try_claim(ferry_job *job) {
     return false;
 }
 
-/* PENDING -> CANCELLED; sets CANCEL_REQUESTED on one that runs. Returns the state it found. */
+/* PENDING -> CANCELLED; sets that flag on one that runs, or CANCEL_REQUESTED. Returns the state it found. */
+uint32_t fy_job_request(ferry_job *job, uint32_t of_running);
 uint32_t fy_job_request_cancel(ferry_job *job);
+
+/* ferry_job_cancel that ends nothing which has begun: one that runs in this process is told, as there; one that runs
+ * elsewhere goes on. */
+void fy_job_withdraw(ferry_job *job);
 
 /* Runs a claimed job's function; the job is still to be finished with what this returns. */
 ferry_status fy_job_call_function(ferry_job *job);

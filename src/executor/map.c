@@ -52,7 +52,7 @@ static void drop_jobs(ferry_map *self) {
     bool is_inherited = fy_executor_check(self->executor) != 0;
     for (ferry_job *job; (job = fy_job_ring_pop_newest(&self->jobs));) {
         if (!is_inherited)
-            ferry_job_cancel(job);
+            fy_job_withdraw(job);
         ferry_job_unref(job);
     }
 }

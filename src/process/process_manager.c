@@ -22,8 +22,12 @@ void fy_manager_wake(fy_process_pool *pool) {
 /* ---- what is due; under the lock ---- */
 
 static bool must_end(const ferry_job *job, int64_t now_us) {
-    return job && ((fy_job_load_state(job) & FY_JOB_CANCEL_REQUESTED) ||
-                   (job->extra && job->extra->deadline_us && now_us >= job->extra->deadline_us));
+    return (fy_job_load_state(job) & FY_JOB_CANCEL_REQUESTED) ||
+           (job->extra && job->extra->deadline_us && now_us >= job->extra->deadline_us);
+}
+
+static bool is_unwanted(const ferry_job *job) {
+    return fy_job_load_state(job) & FY_JOB_UNWANTED;
 }
 
 static void end_unbegun(fy_process_pool *pool, ferry_job *job, fy_endings *endings) {
@@ -39,12 +43,17 @@ static void sacrifice(fy_process_worker *worker) {
 }
 
 /* Its job costs the worker, and no other job: what stands behind it is taken back first. If it could begin one of these
- * just before, it is done with this one. */
+ * just before, it is done with this one, and will be collected; a worker that is at an earlier one still, whatever it
+ * says of this one, is not. */
 static void kill_for(fy_process_worker *worker, uint64_t index) {
     fy_offers_take_back(worker, index);
-    if (atomic_load(&fy_cell_at(worker, index)->state) == FY_CELL_DONE)
-        return;
-    sacrifice(worker);
+    for (uint64_t i = worker->reaped; i <= index; i++) {
+        uint32_t state = atomic_load(&fy_cell_at(worker, i)->state);
+        if (state != FY_CELL_DONE && state != FY_CELL_PASSED) {
+            sacrifice(worker);
+            return;
+        }
+    }
 }
 
 /* Jobs that were cancelled, or are late: one that is not begun is taken back, one that runs costs its worker. */
@@ -52,14 +61,15 @@ static void enforce(fy_process_worker *worker, int64_t now_us, fy_endings *endin
     int64_t next_us = FERRY_FOREVER;
     for (uint64_t index = worker->reaped; index < worker->filled && !fy_endings_are_full(endings); index++) {
         ferry_job *job = fy_offer_at(worker, index)->job;
-        if (must_end(job, now_us)) {
-            if (fy_offer_retract(worker, index))
-                end_unbegun(worker->pool, job, endings);
-            else
-                kill_for(worker, index);
-        } else if (job && job->extra && job->extra->deadline_us && job->extra->deadline_us < next_us) {
+        if (!job)
+            continue;
+        bool must = must_end(job, now_us);
+        if ((must || is_unwanted(job)) && fy_offer_retract(worker, index))
+            end_unbegun(worker->pool, job, endings);
+        else if (must)
+            kill_for(worker, index);
+        else if (job->extra && job->extra->deadline_us && job->extra->deadline_us < next_us)
             next_us = job->extra->deadline_us;
-        }
     }
     worker->deadline_us = fy_endings_are_full(endings) ? 0 : next_us;
 }
@@ -68,7 +78,7 @@ static void enforce(fy_process_worker *worker, int64_t now_us, fy_endings *endin
 static void enforce_returned(fy_process_pool *pool, int64_t now_us, fy_endings *endings) {
     for (size_t left = pool->returned_count; left; left--) {
         fy_returned next = fy_process_pool_take_returned(pool);
-        if (must_end(next.job, now_us) && !fy_endings_are_full(endings))
+        if ((must_end(next.job, now_us) || is_unwanted(next.job)) && !fy_endings_are_full(endings))
             end_unbegun(pool, next.job, endings);
         else
             fy_process_pool_append_returned(pool, next);
@@ -166,7 +176,9 @@ static int64_t due_us(const fy_process_worker *worker) {
 /* When an idle worker may have grown old: asked anew only when that time has come, so that the deadline, which costs a
  * system call when it changes, stays as it is while workers come and go between work and rest. */
 static int64_t idle_check_us(fy_process_pool *pool, int64_t now_us) {
-    if (pool->idle_check_us > now_us || pool->idle_timeout_us == FERRY_FOREVER)
+    if (pool->idle_timeout_us == FERRY_FOREVER)
+        return FERRY_FOREVER;
+    if (pool->idle_check_us > now_us)
         return pool->idle_check_us;
     pool->idle_check_us = FERRY_FOREVER;
     for (const fy_process_worker *worker = pool->workers; worker; worker = worker->next) {

@@ -49,21 +49,24 @@ static uint32_t free_segment(const fy_process_worker *worker) {
     return FY_IN_CELL;
 }
 
-/* Puts the argument where the worker will find it. Under the lock. */
-static ferry_status place_argument(fy_process_worker *worker, fy_cell *cell, const void *argument, size_t size) {
-    cell->head.segment = FY_IN_CELL;
-    cell->head.size = size;
+/* Puts the argument where the worker will find it. Nothing of the cell is read again: the worker can write there, too.
+ * Under the lock. */
+static ferry_status place_argument(fy_process_worker *worker, fy_cell *cell, const void *argument, size_t size,
+                                   uint32_t *ret_segment) {
     void *place = cell->room;
+    *ret_segment = FY_IN_CELL;
     if (size > FY_CELL_ROOM) {
         uint32_t number = free_segment(worker);
         ferry_status status = number == FY_IN_CELL ? APR_ENOMEM : fy_segment_enlarge(worker, number, size);
         if (status)
             return status;
         worker->is_segment_used[number] = true;
-        cell->head.segment = number;
         cell->head.integer = (int64_t)worker->serials[number];
         place = worker->segments[number].address;
+        *ret_segment = number;
     }
+    cell->head.segment = *ret_segment;
+    cell->head.size = size;
     if (size)
         memcpy(place, argument, size);
     return 0;
@@ -71,11 +74,10 @@ static ferry_status place_argument(fy_process_worker *worker, fy_cell *cell, con
 
 static ferry_status offer(fy_process_worker *worker, fy_offer what, const void *argument, size_t size) {
     fy_cell *cell = fy_cell_at(worker, worker->filled);
-    ferry_status status = place_argument(worker, cell, argument, size);
+    ferry_status status = place_argument(worker, cell, argument, size, &what.segment);
     if (status)
         return status;
     cell->head.function = what.function;
-    what.segment = cell->head.segment;
     *fy_offer_at(worker, worker->filled++) = what;
     fy_cell_publish(worker, cell, FY_CELL_OFFERED);
     return 0;
@@ -200,7 +202,7 @@ void fy_process_pool_return(fy_process_pool *pool, ferry_job *job, uint32_t retr
     pool->returned_first = (pool->returned_first + pool->returned_room - 1) % pool->returned_room;
     pool->returned[pool->returned_first] = (fy_returned){job, retries};
     pool->returned_count++;
-    if (fy_job_load_state(job) & FY_JOB_CANCEL_REQUESTED)
+    if (fy_job_load_state(job) & (FY_JOB_CANCEL_REQUESTED | FY_JOB_UNWANTED))
         pool->wants_kills = true; /* whoever is given it before the manager looks */
 }
 

@@ -179,7 +179,8 @@ static void read_ended(fy_process_worker *worker) {
     fy_mutex_lock(&worker->pool->lock);
     if (!worker->has_exited && worker->stage < FY_WORKER_LEAVING) {
         worker->stage = FY_WORKER_LOST;
-        worker->kill_at_us = fy_time_after(fy_clock_now(), LOST_FOR_US);
+        int64_t kill_at_us = fy_time_after(fy_clock_now(), LOST_FOR_US);
+        worker->kill_at_us = kill_at_us < worker->kill_at_us ? kill_at_us : worker->kill_at_us;
     }
     fy_mutex_unlock(&worker->pool->lock);
 }
@@ -193,10 +194,10 @@ static void read_delivered(fy_process_worker *worker) {
         return;
     }
     read_bytes(worker, worker->read.count);
+    if (worker->has_exited)
+        return; /* what it has left behind there, or its children go on writing, says nothing more */
     worker->read = fy_op_read(&worker->channel, worker->bytes, sizeof worker->bytes);
     backend->class->submit(backend, &worker->read);
-    if (worker->has_exited)
-        backend->class->cancel(backend, &worker->read);
 }
 
 static void exit_delivered(fy_process_worker *worker) {
@@ -230,7 +231,8 @@ static void describe_death(const fy_process_worker *worker, char *buffer, size_t
 
 static bool may_retry(const fy_process_pool *pool, const fy_offer *what) {
     return (fy_portable_at(what->function)->flags & FERRY_IDEMPOTENT) && what->retries < pool->max_retries &&
-           !pool->terminating && !pool->broken && !fy_job_is_late(what->job);
+           !pool->terminating && !pool->broken && !fy_job_is_late(what->job) &&
+           !(fy_job_load_state(what->job) & FY_JOB_UNWANTED);
 }
 
 /* The job that it ran when it died. */

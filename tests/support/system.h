@@ -38,6 +38,9 @@ bool fy_system_has_children(void);
 unsigned fy_system_handle_count(void);
 unsigned fy_system_shared_memory_count(void);
 
+/* How long threads of this process have had a processor. */
+long long fy_system_cpu_us(void);
+
 /* This process's id, as ferry_process_worker_stats tells a worker's. */
 long long fy_system_process_id(void);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 void fy_system_prepare(void) {
@@ -64,6 +65,12 @@ unsigned fy_system_handle_count(void) {
         count++;
     closedir(folder);
     return count - 3; /* itself, and the two dots */
+}
+
+long long fy_system_cpu_us(void) {
+    struct timespec used;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (long long)used.tv_sec * 1000000 + used.tv_nsec / 1000;
 }
 
 unsigned fy_system_shared_memory_count(void) {

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <io.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,6 +125,17 @@ bool fy_system_has_children(void) {
 unsigned fy_system_handle_count(void) {
     DWORD count = 0;
     return GetProcessHandleCount(GetCurrentProcess(), &count) ? count : 0;
+}
+
+static long long hundred_ns(FILETIME time) {
+    return (long long)((uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime);
+}
+
+long long fy_system_cpu_us(void) {
+    FILETIME began, ended, in_kernel, in_user;
+    if (!GetProcessTimes(GetCurrentProcess(), &began, &ended, &in_kernel, &in_user))
+        return 0;
+    return (hundred_ns(in_kernel) + hundred_ns(in_user)) / 10;
 }
 
 unsigned fy_system_shared_memory_count(void) {
