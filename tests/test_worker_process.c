@@ -304,8 +304,8 @@ static void stdout_of_a_worker_is_its_parents(void) {
 
 static void missing_program_is_told_of(void) {
     fy_child child = {.pid = 5};
-    ferry_status status = fy_child_start("/there/is/no/such/program", (const char *const[]){"none", NULL},
-                                         WORKER_VARIABLE "=1", &child);
+    ferry_status status = worker_try_start("/there/is/no/such/program", (const char *const[]){"none", NULL},
+                                           WORKER_VARIABLE "=1", &child);
     if (!status) {
         fy_child_abandon(&child); /* it will have ended by now */
         return;
@@ -442,8 +442,8 @@ static void abandoned_worker_is_gone(void) {
     fy_child child;
     CHECK_STATUS(fy_program_path(program), 0);
     for (int i = 0; i < 3; i++) {
-        CHECK_STATUS(fy_child_start(program, (const char *const[]){program, "--worker", "is_deaf", NULL},
-                                    WORKER_VARIABLE "=1", &child), 0);
+        CHECK_STATUS(worker_try_start(program, (const char *const[]){program, "--worker", "is_deaf", NULL},
+                                      WORKER_VARIABLE "=1", &child), 0);
         fy_child_abandon(&child);
     }
 }

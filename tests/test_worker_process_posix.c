@@ -80,8 +80,8 @@ static void abandoned_worker_is_reaped(void) {
     char program[FY_PROGRAM_PATH_SIZE];
     fy_child child;
     CHECK_STATUS(fy_program_path(program), 0);
-    CHECK_STATUS(fy_child_start(program, (const char *const[]){program, "--worker", "until_it_is_left", NULL},
-                                WORKER_VARIABLE "=1", &child), 0);
+    CHECK_STATUS(worker_try_start(program, (const char *const[]){program, "--worker", "until_it_is_left", NULL},
+                                  WORKER_VARIABLE "=1", &child), 0);
     fy_child_abandon(&child);
     CHECK_INT(waitpid(child.process, NULL, WNOHANG), -1);
     CHECK_INT(errno, ECHILD);
@@ -95,8 +95,8 @@ static void sending_to_a_stopped_worker_does_not_wait(void) {
     fy_child child;
     int count = 0;
     CHECK_STATUS(fy_program_path(program), 0);
-    CHECK_STATUS(fy_child_start(program, (const char *const[]){program, "--worker", "until_it_is_left", NULL},
-                                WORKER_VARIABLE "=1", &child), 0);
+    CHECK_STATUS(worker_try_start(program, (const char *const[]){program, "--worker", "until_it_is_left", NULL},
+                                  WORKER_VARIABLE "=1", &child), 0);
     CHECK_INT(kill(child.process, SIGSTOP), 0);
     while (count < NOTES_MAX && fy_child_send(&child, note, NULL) == 0)
         count++;
@@ -116,8 +116,8 @@ static void start_without_standard_streams(const char *mode, fy_child *ret_child
         CHECK(kept[fd] >= 0);
         CHECK_INT(close(fd), 0);
     }
-    ferry_status status = fy_child_start(program, (const char *const[]){program, "--worker", mode, NULL},
-                                         WORKER_VARIABLE "=1", ret_child);
+    ferry_status status = worker_try_start(program, (const char *const[]){program, "--worker", mode, NULL},
+                                           WORKER_VARIABLE "=1", ret_child);
     for (int fd = 0; fd < 3; fd++) {
         CHECK_INT(dup2(kept[fd], fd), fd);
         CHECK_INT(close(kept[fd]), 0);
@@ -265,7 +265,7 @@ static void no_descriptor_is_left_open(void) {
     CHECK_INT(count_descriptors(), before);
     worker_start(&self, "until_it_is_left");
     worker_finish(&self);
-    CHECK(fy_child_start("/no/such/program", (const char *const[]){"none", NULL}, WORKER_VARIABLE "=1", &child) != 0);
+    CHECK(worker_try_start("/no/such/program", (const char *const[]){"none", NULL}, WORKER_VARIABLE "=1", &child) != 0);
     CHECK_INT(count_descriptors(), before);
 }
 

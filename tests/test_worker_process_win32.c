@@ -80,7 +80,7 @@ static void no_handle_is_left_open(void) {
         worker_tell(&self, "a memory", &made);
         worker_finish(&self);
         fy_shared_close(&made);
-        CHECK(fy_child_start("C:\\no\\such", (const char *const[]){"none", NULL}, WORKER_VARIABLE "=1", &child) != 0);
+        CHECK(worker_try_start("C:\\no\\such", (const char *const[]){"none", NULL}, WORKER_VARIABLE "=1", &child) != 0);
     }
     CHECK(highest_handle() - before < 4 * ROUNDS);
 }

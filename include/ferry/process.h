@@ -44,7 +44,8 @@ FERRY_API bool ferry_is_worker(void);
 
 typedef enum {
     FERRY_WORKER_DEATH_REPLACE, /* the job that it ran fails with FERRY_EBROKEN, all others go on */
-    FERRY_WORKER_DEATH_BREAK    /* all jobs fail with FERRY_EBROKEN, and the pool takes no more (as Python's) */
+    FERRY_WORKER_DEATH_BREAK    /* all jobs fail with FERRY_EBROKEN, and the pool takes no more (as Python's); but a
+                                 * worker that dies before it has begun anything is started again, in both cases */
 } ferry_worker_death;
 
 typedef struct ferry_process_pool_options {
@@ -62,7 +63,8 @@ typedef struct ferry_process_pool_options {
     int64_t start_timeout_us;        /* a worker must be there by then, or the pool breaks; 0: 20 s */
     ferry_worker_death on_worker_death;
     unsigned max_retries;            /* of a job whose function is FERRY_IDEMPOTENT, after a worker's death */
-    const char *program;             /* copied; NULL: the file that this process runs */
+    const char *program;             /* copied; another path to the file that this process runs; NULL: as the system
+                                      * tells it. A file of another build is refused when it says hello */
     bool in_worker;                  /* a worker may have a pool of its own only if this says so */
 } ferry_process_pool_options;
 
@@ -80,6 +82,8 @@ FERRY_API void ferry_process_pool_options_init(ferry_process_pool_options *optio
  *                     that passes while it runs kills as well: FERRY_ETIMEDOUT. A job counts as running as soon as it
  *                     was handed to a worker, which may be a moment before it begins
  *   a worker's death  ends the job that it ran with FERRY_EBROKEN and a sentence with the signal or the exit code
+ *   in a worker       ferry_call_is_cancelled is never true; every signal has its default action, also one that this
+ *                     process ignores; and the environment is that of the moment in which the pool was made
  *   a pointer         as a result is an error, FERRY_ENOTPORTABLE
  *   order             jobs of one priority are handed out in the order of submission; while short jobs are queued a
  *                     worker holds some of them in advance, and gives them back when another one is idle. What was

@@ -15,13 +15,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/param.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "posix/descriptor.h"
 #include "posix/sigpipe.h"
 
@@ -66,20 +66,28 @@ static bool is_same_variable(const char *one, const char *other, size_t name_len
     return strncmp(one, other, name_length) == 0 && one[name_length] == '=';
 }
 
-/* The strings stay where they are; only the array is new, for the caller to free. */
-static char **environment_with(const char *variable) {
-    size_t count = 0, name_length = strcspn(variable, "="), kept = 0;
-    while (environ && environ[count])
-        count++;
-    char **copy = malloc((count + 2) * sizeof *copy);
+static bool is_kept(const char *entry, const char *variable) {
+    return !is_same_variable(entry, variable, strcspn(variable, "="));
+}
+
+/* One block: the array, and behind it the strings. */
+ferry_status fy_child_environment(const char *variable, void **ret_environment) {
+    size_t count = 2, bytes = strlen(variable) + 1;
+    for (char **entry = environ; entry && *entry; entry++, count++)
+        bytes += strlen(*entry) + 1;
+    char **copy = fy_malloc(count * sizeof *copy + bytes);
     if (!copy)
-        return NULL;
-    for (size_t i = 0; i < count; i++)
-        if (!is_same_variable(environ[i], variable, name_length))
-            copy[kept++] = environ[i];
-    copy[kept++] = (char *)(uintptr_t)variable;
-    copy[kept] = NULL;
-    return copy;
+        return APR_ENOMEM;
+    char **place = copy, *next = (char *)(copy + count);
+    for (char **entry = environ; entry && *entry; entry++)
+        if (is_kept(*entry, variable)) {
+            *place++ = next;
+            next = stpcpy(next, *entry) + 1;
+        }
+    *place++ = strcpy(next, variable);
+    *place = NULL;
+    *ret_environment = copy;
+    return 0;
 }
 
 /* ---- what the child starts with ---- */
@@ -143,17 +151,18 @@ static ferry_status describe_files(posix_spawn_file_actions_t *actions, int chan
 /* ---- life ---- */
 
 static ferry_status spawn_described(pid_t *ret_process, const char *program, const char *const *argv,
-                                    char *const *variables, int channel, posix_spawn_file_actions_t *actions,
+                                    const void *environment, int channel, posix_spawn_file_actions_t *actions,
                                     posix_spawnattr_t *attributes) {
     ferry_status status = describe_start(attributes);
     if (!status)
         status = describe_files(actions, channel);
     if (!status)
-        status = posix_spawn(ret_process, program, actions, attributes, (char *const *)(uintptr_t)argv, variables);
+        status = posix_spawn(ret_process, program, actions, attributes, (char *const *)(uintptr_t)argv,
+                             (char *const *)(uintptr_t)environment);
     return status;
 }
 
-static ferry_status spawn(pid_t *ret_process, const char *program, const char *const *argv, char *const *variables,
+static ferry_status spawn(pid_t *ret_process, const char *program, const char *const *argv, const void *environment,
                           int channel) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -162,29 +171,26 @@ static ferry_status spawn(pid_t *ret_process, const char *program, const char *c
         return status;
     status = posix_spawnattr_init(&attributes);
     if (!status) {
-        status = spawn_described(ret_process, program, argv, variables, channel, &actions, &attributes);
+        status = spawn_described(ret_process, program, argv, environment, channel, &actions, &attributes);
         (void)posix_spawnattr_destroy(&attributes);
     }
     (void)posix_spawn_file_actions_destroy(&actions);
     return status;
 }
 
-ferry_status fy_child_start(const char *program, const char *const *argv, const char *variable, fy_child *ret_child) {
+ferry_status fy_child_start(const char *program, const char *const *argv, const void *environment,
+                            fy_child *ret_child) {
     int ends[2];
     pid_t process;
-    char **variables = environment_with(variable);
-    if (!variables)
-        return APR_ENOMEM;
     ferry_status status = open_channel(ends);
-    if (!status) {
-        status = spawn(&process, program, argv, variables, ends[WORKERS]);
-        (void)close(ends[WORKERS]);
-        if (status)
-            (void)close(ends[PARENTS]);
-        else
-            *ret_child = (fy_child){.process = process, .channel = ends[PARENTS], .pid = (uint64_t)process};
-    }
-    free(variables);
+    if (status)
+        return status;
+    status = spawn(&process, program, argv, environment, ends[WORKERS]);
+    (void)close(ends[WORKERS]);
+    if (status)
+        (void)close(ends[PARENTS]);
+    else
+        *ret_child = (fy_child){.process = process, .channel = ends[PARENTS], .pid = (uint64_t)process};
     return status;
 }
 

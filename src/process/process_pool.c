@@ -84,6 +84,8 @@ static ferry_status set_options(fy_process_pool *pool, const ferry_process_pool_
     pool->cpus = fy_cpu_affinity();
     pool->idle_check_us = FERRY_FOREVER;
     ferry_status status = set_program(pool, options->program);
+    if (!status)
+        status = fy_child_environment(FY_WORKER_VARIABLE "=1", &pool->environment);
     return status ? status : set_initializer(pool, options);
 }
 
@@ -100,6 +102,7 @@ static ferry_status allocate(fy_process_pool *pool) {
 }
 
 static void free_memory(fy_process_pool *pool) {
+    fy_free(pool->environment);
     fy_free(pool->initializer_arg);
     fy_free(pool->returned);
     fy_free(pool->costs_us);

@@ -152,6 +152,7 @@ struct fy_process_pool {
     size_t initializer_arg_size;
     char prefix[FY_PREFIX_SIZE];
     char program[FY_PROGRAM_PATH_SIZE];
+    void *environment;
     uint64_t ticks_per_us;
     unsigned cpus;              /* that it may run on: with one there is nothing to look on at */
 

@@ -74,7 +74,7 @@ static void name_worker(fy_process_worker *worker) {
 static ferry_status start_process(fy_process_worker *worker) {
     fy_process_pool *pool = worker->pool;
     const char *argv[] = {pool->program, FY_WORKER_ARGUMENT, NULL};
-    ferry_status status = fy_child_start(pool->program, argv, FY_WORKER_VARIABLE "=1", &worker->child);
+    ferry_status status = fy_child_start(pool->program, argv, pool->environment, &worker->child);
     if (status)
         return status;
     worker->process = (fy_file){.use = FY_FILE_PROCESS, .process = worker->child.process};

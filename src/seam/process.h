@@ -53,14 +53,19 @@ typedef struct fy_child {
     uint64_t pid;       /* as users know it */
 } fy_child;
 
-/* Starts `program` with argv (ended by NULL, argv[0] included) in this process's environment, in which `variable`
- * ("NAME=value") is set as well. Its stdin is the worker's end of a new channel, its stdout and stderr are this
- * process's own; where the system can, nothing else is inherited. It starts with no signal blocked and each signal at
- * its default. That the program could not be run may show only as the child's early end.
+/* A copy of this process's environment, in which `variable` ("NAME=value") is set as well: for fy_child_start, and
+ * fy_free. Returns: 0, APR_ENOMEM, or an OS code. Thread: any, while no other one changes the environment. */
+ferry_status fy_child_environment(const char *variable, void **ret_environment);
+
+/* Starts `program` with argv (ended by NULL, argv[0] included) in that environment. Its stdin is the worker's end of a
+ * new channel, its stdout and stderr are this process's own; where the system can, nothing else is inherited. It starts
+ * with no signal blocked and each signal at its default. That the program could not be run may show only as the child's
+ * early end.
  *
- * Whether other threads fork, spawn, allocate or hold locks meanwhile makes no difference.
+ * Whether other threads fork, spawn, allocate, hold locks or change the environment meanwhile makes no difference.
  * Returns: 0, APR_ENOMEM, or an OS code. Thread: any. */
-ferry_status fy_child_start(const char *program, const char *const *argv, const char *variable, fy_child *ret_child);
+ferry_status fy_child_start(const char *program, const char *const *argv, const void *environment,
+                            fy_child *ret_child);
 
 enum { FY_NOTE_SIZE = 32 };
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "base/alloc.h"
+#include "seam/process.h"
 #include "win32/status.h"
 #include "win32/text.h"
 
@@ -82,18 +84,18 @@ static void put_all(wchar_t *next, const wchar_t *block, const wchar_t *variable
     next[length] = L'\0';
 }
 
-ferry_status fy_command_environment(const char *variable, wchar_t **ret_block) {
+ferry_status fy_child_environment(const char *variable, void **ret_environment) {
     wchar_t *wide = NULL;
     ferry_status status = fy_text_widen(variable, &wide);
     if (status)
         return status;
     wchar_t *present = GetEnvironmentStringsW();
-    wchar_t *block = present ? malloc((block_length(present) + wcslen(wide) + 2) * sizeof *block) : NULL;
+    wchar_t *block = present ? fy_malloc((block_length(present) + wcslen(wide) + 2) * sizeof *block) : NULL;
     if (block)
         put_all(block, present, wide);
     if (present)
         FreeEnvironmentStringsW(present);
     free(wide);
-    *ret_block = block;
+    *ret_environment = block;
     return block ? 0 : APR_ENOMEM;
 }

@@ -26,7 +26,8 @@ typedef enum worker_handle { WORKER_INPUT, WORKER_OUTPUT, WORKER_ERRORS, WORKER_
 typedef struct start {
     HANDLE channel; /* the parent's end */
     HANDLE handles[WORKER_HANDLES]; /* or NULL */
-    wchar_t *program, *line, *environment;
+    wchar_t *program, *line;
+    const void *environment;
     PROCESS_INFORMATION process;
 } start;
 
@@ -91,8 +92,9 @@ static ferry_status create_suspended(start *self, LPPROC_THREAD_ATTRIBUTE_LIST a
         .lpAttributeList = attributes,
     };
     DWORD flags = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT;
-    return CreateProcessW(self->program, self->line, NULL, NULL, TRUE, flags, self->environment, NULL,
-                          &startup.StartupInfo, &self->process) ? 0 : fy_last_status();
+    void *environment = (void *)(uintptr_t)self->environment;
+    return CreateProcessW(self->program, self->line, NULL, NULL, TRUE, flags, environment, NULL, &startup.StartupInfo,
+                          &self->process) ? 0 : fy_last_status();
 }
 
 static ferry_status create_with_list(start *self) {
@@ -104,8 +106,9 @@ static ferry_status create_with_list(start *self) {
     if (!attributes)
         return APR_ENOMEM;
     if (!InitializeProcThreadAttributeList(attributes, 1, 0, &size)) {
+        ferry_status refused = fy_last_status();
         free(attributes);
-        return fy_last_status();
+        return refused;
     }
     ferry_status status;
     if (UpdateProcThreadAttribute(attributes, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, list, count * sizeof list[0],
@@ -153,12 +156,10 @@ static ferry_status greet(const start *self) {
 
 /* ---- life ---- */
 
-static ferry_status prepare(start *self, const char *program, const char *const *argv, const char *variable) {
+static ferry_status prepare(start *self, const char *program, const char *const *argv) {
     ferry_status status = fy_text_widen(program, &self->program);
     if (!status)
         status = fy_command_line(argv, &self->line);
-    if (!status)
-        status = fy_command_environment(variable, &self->environment);
     if (!status)
         status = open_channel(self);
     return status;
@@ -188,12 +189,12 @@ static void clean_up(start *self) {
             CloseHandle(self->handles[i]);
     free(self->program);
     free(self->line);
-    free(self->environment);
 }
 
-ferry_status fy_child_start(const char *program, const char *const *argv, const char *variable, fy_child *ret_child) {
-    start self = {0};
-    ferry_status status = prepare(&self, program, argv, variable);
+ferry_status fy_child_start(const char *program, const char *const *argv, const void *environment,
+                            fy_child *ret_child) {
+    start self = {.environment = environment};
+    ferry_status status = prepare(&self, program, argv);
     if (!status)
         status = launch(&self);
     clean_up(&self);

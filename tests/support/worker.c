@@ -7,6 +7,7 @@
 #include <apr_errno.h>
 #include <apr_general.h>
 
+#include "base/alloc.h"
 #include "support/system.h"
 
 enum { SILENCE_MAX_US = 60 * 1000 * 1000 };
@@ -30,11 +31,20 @@ static void perform(worker *self, fy_op *op) {
 
 /* ---- the parent's side ---- */
 
+ferry_status worker_try_start(const char *program, const char *const *argv, const char *variable, fy_child *ret_child) {
+    void *environment = NULL;
+    ferry_status status = fy_child_environment(variable, &environment);
+    if (!status)
+        status = fy_child_start(program, argv, environment, ret_child);
+    fy_free(environment);
+    return status;
+}
+
 void worker_start_with(worker *self, const char *program, const char *mode, const char *argument,
                        const char *variable) {
     const char *const arguments[] = {program, worker_flag, mode, argument, NULL};
     fy_child child;
-    CHECK_STATUS(fy_child_start(program, arguments, variable, &child), 0);
+    CHECK_STATUS(worker_try_start(program, arguments, variable, &child), 0);
     worker_watch(self, &child);
 }
 

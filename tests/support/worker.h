@@ -41,6 +41,9 @@ void worker_start(worker *self, const char *mode);
 void worker_start_with(worker *self, const char *program, const char *mode, const char *argument,
                        const char *variable);
 
+/* The bare start of a program, with all that it is given. */
+ferry_status worker_try_start(const char *program, const char *const *argv, const char *variable, fy_child *ret_child);
+
 /* For a child that the test has started itself, in a mode of this program. */
 void worker_watch(worker *self, const fy_child *child);
 
