@@ -126,6 +126,35 @@ static void circle_through_gathers_is_shown_and_ends(void) {
     end_loop(loop);
 }
 
+static ferry_status stay_shallow(void *arg, ferry_call *call) {
+    (void)arg;
+    (void)call;
+    return 0;
+}
+
+static void dump_leaves_no_mark_on_a_task_that_has_ended(void) {
+    ferry_loop *loop = new_loop();
+    ferry_future *future = new_future(loop), *gathered = NULL, *waited = NULL;
+    ferry_task *tasks[2] = {new_task(loop, stay_shallow, NULL), named_task(loop, "late", future)};
+    CHECK_STATUS(ferry_gather(loop, tasks, 2, 0, &gathered), 0);
+    ferry_task *outer = named_task(loop, "outer", gathered);
+    turn(loop);
+    CHECK(ferry_future_done(tasks[0]) && !ferry_future_done(tasks[1]));
+    dump(loop);
+    CHECK(has(" has ended\n") && has("\n      late ("));
+    CHECK_STATUS(ferry_future_set_result(future), 0);
+    CHECK_STATUS(run_until(loop, outer), 0);
+    CHECK_STATUS(ferry_wait(tasks, 2, 0, FERRY_ALL_COMPLETED, &waited), 0);
+    CHECK_STATUS(run_until(loop, waited), 0);
+    CHECK_INT(ferry_future_integer(waited), 2);
+    ferry_future_unref(waited);
+    ferry_future_unref(outer);
+    ferry_future_unref(gathered);
+    ferry_future_unref_all(tasks, 2);
+    ferry_future_unref(future);
+    end_loop(loop);
+}
+
 static ferry_status go_deep(void *arg, ferry_call *call) {
     enum { DEEP_BYTES = 100 * 1024 };
     volatile char room[DEEP_BYTES];
@@ -133,12 +162,6 @@ static ferry_status go_deep(void *arg, ferry_call *call) {
     for (size_t i = 0; i < sizeof room; i += 1024)
         room[i] = 1;
     return ferry_return_integer(call, room[1024]);
-}
-
-static ferry_status stay_shallow(void *arg, ferry_call *call) {
-    (void)arg;
-    (void)call;
-    return 0;
 }
 
 static size_t depth_at(int line) {
@@ -183,6 +206,7 @@ static const fy_test tests[] = {
     FY_TEST(tree_leads_from_the_waiter_through_gather_and_wait),
     FY_TEST(owner_of_a_group_stands_above_its_children),
     FY_TEST(circle_through_gathers_is_shown_and_ends),
+    FY_TEST(dump_leaves_no_mark_on_a_task_that_has_ended),
     FY_TEST(debug_mode_tells_how_deep_stacks_were),
     FY_TEST(dump_refuses_what_is_no_open_loop),
 };

@@ -17,12 +17,13 @@ static const char *kind_of(const ferry_future *future) {
     return future->kind < count && kinds[future->kind] ? kinds[future->kind] : "future";
 }
 
-/* Marks the tasks that are waited for through this future. */
+/* Marks the loop's tasks that are waited for through this future. One that has ended is none of them any more, and
+ * would keep its mark. */
 static void mark(ferry_future *future, int depth) {
     if (!future || depth == DEPTH_MAX)
         return;
     if (future->kind == FY_FUTURE_TASK)
-        future->is_marked = true;
+        future->is_marked = fy_task_of(future)->stage != FY_TASK_ENDED;
     ferry_future *member;
     for (size_t i = 0; (member = fy_future_member(future, i)); i++)
         mark(member, depth + 1);
