@@ -265,6 +265,52 @@ static void job_that_is_stuck_is_named_and_not_waited_for(void) {
     fy_gate_fini(&door);
 }
 
+typedef struct latecomer {
+    fy_gate door;
+    atomic_int has_ended;
+} latecomer;
+
+static ferry_status pass_the_door(void *arg, ferry_call *call) {
+    latecomer *self = arg;
+    ferry_status status = fy_gate_job(&self->door, call);
+    atomic_store(&self->has_ended, 1);
+    return status;
+}
+
+static ferry_status leave_a_latecomer(void *arg, ferry_call *call) {
+    (void)call;
+    return ferry_run_in_executor(NULL, NULL, pass_the_door, arg, NULL);
+}
+
+static ferry_status open_the_door(void *arg) {
+    latecomer *self = arg;
+    fy_gate_open(&self->door);
+    return 0;
+}
+
+/* A stopped loop makes no further turn, so the door is opened in the run after it. */
+static ferry_status stop_before_the_door_opens(void *arg) {
+    ferry_loop *loop = ferry_running_loop();
+    CHECK_STATUS(ferry_call_soon(loop, open_the_door, arg, NULL), 0);
+    return ferry_loop_stop(loop);
+}
+
+/* RN-005 */
+static void stop_while_the_executor_is_waited_for_does_not_cut_it_short(void) {
+    latecomer self = {.has_ended = 0};
+    ferry_runner *runner = new_runner();
+    fy_gate_init(&self.door);
+    CHECK_STATUS(ferry_runner_run(runner, leave_a_latecomer, &self, NULL), 0);
+    post(ferry_runner_loop(runner), stop_before_the_door_opens, &self);
+    ferry_status status = ferry_runner_close(runner);
+    int had_ended = atomic_load(&self.has_ended);
+    fy_gate_open(&self.door);
+    FY_AWAIT(atomic_load(&self.has_ended));
+    CHECK_STATUS(status, 0);
+    CHECK_INT(had_ended, 1);
+    fy_gate_fini(&self.door);
+}
+
 static ferry_status leave_another(void *arg, ferry_call *call) {
     (void)call;
     leave('a');
@@ -312,6 +358,7 @@ static const fy_test tests[] = {
     FY_TEST(task_left_over_that_fails_is_reported),
     FY_TEST(tasks_end_then_the_executor_then_the_loop),
     FY_TEST(job_that_is_stuck_is_named_and_not_waited_for),
+    FY_TEST(stop_while_the_executor_is_waited_for_does_not_cut_it_short),
     FY_TEST(task_made_while_the_others_end_is_ended_too),
     FY_TEST(loop_that_the_program_has_closed_is_no_trouble),
 };

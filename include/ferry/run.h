@@ -65,8 +65,8 @@ FERRY_API ferry_status ferry_runner_run_from(const char *origin, ferry_runner *r
 /* Ends it (`Runner.close`), in this order: the tasks that are left are cancelled, and have ended before it goes on;
  * errors of theirs that nobody asks for go to the exception handler. The default executor is shut down and waited for,
  * for as long as the options say: what still runs then is named to the exception handler, and left to end by itself.
- * The loop is closed, and the runner is gone. After a hard stop nothing is waited for: the loop is just closed.
- * Takes NULL.
+ * Stopping the loop does not cut this short. The loop is closed, and the runner is gone. After a hard stop nothing is
+ * waited for: the loop is just closed. Takes NULL.
  *
  * Returns: 0; APR_ENOMEM (it was closed without waiting for the executor). Refused, and the runner stays:
  *          FERRY_EINVALIDSTATE (a loop runs on this thread), FERRY_EWRONGTHREAD.

@@ -115,13 +115,15 @@ ferry_status ferry_runner_run_from(const char *origin, ferry_runner *runner, fer
 
 /* ---- ending ---- */
 
-/* What has not ended in time has been reported. */
+/* What has not ended in time has been reported. A stop of the loop does not cut it short, as it does not with tasks. */
 static ferry_status end_default_executor(ferry_runner *runner) {
     ferry_future *ended = NULL;
     ferry_status status =
         ferry_loop_shutdown_default_executor(runner->loop, runner->shutdown_timeout_us, &ended);
     if (!status)
-        status = ferry_loop_run_until_complete(runner->loop, ended);
+        do
+            status = ferry_loop_run_until_complete(runner->loop, ended);
+        while (status == FERRY_EINVALIDSTATE && !ferry_future_done(ended));
     (void)ferry_future_status(ended);
     ferry_future_unref(ended);
     return status;
