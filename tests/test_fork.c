@@ -205,6 +205,89 @@ static void child_of_a_task_has_no_current_task(void) {
     end_loop(loop);
 }
 
+static ferry_status sleep_a_little(void *arg, ferry_call *call) {
+    (void)arg;
+    (void)call;
+    return ferry_sleep(10);
+}
+
+static void use_own_tasks(void) {
+    ferry_loop *own = NULL;
+    ferry_task *task = NULL;
+    MUST(ferry_loop_create(NULL, &own) == 0);
+    MUST(ferry_task_create(own, sleep_a_little, NULL, &task) == 0);
+    MUST(ferry_loop_run_until_complete(own, task) == 0);
+    MUST(ferry_future_status(task) == 0);
+    ferry_future_unref(task);
+    MUST(ferry_loop_close(own) == 0);
+    ferry_loop_unref(own);
+}
+
+/* A task that forks, and what the child does before it returns from it. */
+typedef struct forking {
+    ferry_loop *loop;
+    pid_t child;
+    bool closes;
+} forking;
+
+static ferry_status fork_and_return_from_the_task(void *arg, ferry_call *call) {
+    forking *self = arg;
+    self->child = fork_now();
+    if (self->child) {
+        wait_for_child(self->child);
+        return ferry_return_integer(call, 5);
+    }
+    if (self->closes)
+        MUST(ferry_loop_close(self->loop) == 0);
+    use_own_tasks();
+    use_own_tasks();
+    return 0;
+}
+
+/* Two tasks stand on their stacks at the moment of the fork, and one sleeps. */
+static ferry_status fork_in_an_eager_task(void *arg, ferry_call *call) {
+    const ferry_task_options options = {
+        FERRY_TASK_OPTIONS, .function = fork_and_return_from_the_task, .arg = arg, .eager = true};
+    ferry_task *inner = NULL, *asleep = NULL;
+    forking *self = arg;
+    CHECK_STATUS(ferry_task_create(NULL, sleep_a_little, NULL, &asleep), 0);
+    CHECK_STATUS(ferry_sleep(0), 0);
+    CHECK_STATUS(ferry_task_create_with(NULL, &options, &inner), 0);
+    if (!self->child)
+        return 0; /* of the child's copies nothing is given up */
+    CHECK_INT(ferry_future_integer(inner), 5);
+    CHECK_STATUS(ferry_await(asleep), 0);
+    ferry_future_unref(asleep);
+    ferry_future_unref(inner);
+    return ferry_return_integer(call, 6);
+}
+
+static void fork_and_come_back(bool closes) {
+    forking self = {.loop = new_loop(), .closes = closes};
+    ferry_task *task = NULL;
+    CHECK_STATUS(ferry_task_create(self.loop, fork_in_an_eager_task, &self, &task), 0);
+    ferry_status status = ferry_loop_run_until_complete(self.loop, task);
+    if (!self.child) {
+        MUST(status == FERRY_EFORKED);
+        MUST(!ferry_running_loop());
+        MUST(ferry_loop_close(self.loop) == 0);
+        use_own_tasks();
+        _exit(EXIT_SUCCESS);
+    }
+    CHECK_STATUS(status, 0);
+    CHECK_INT(ferry_future_integer(task), 6);
+    ferry_future_unref(task);
+    end_loop(self.loop);
+}
+
+static void child_may_use_a_loop_of_its_own_inside_a_task_and_return(void) {
+    fork_and_come_back(false);
+}
+
+static void child_may_close_the_loop_inside_a_task_and_return(void) {
+    fork_and_come_back(true);
+}
+
 static ferry_status fork_and_return(void *arg) {
     returning *self = arg;
     self->child = fork_now();
@@ -367,6 +450,8 @@ static void forks_while_threads_post_harm_neither_side(void) {
 
 static const fy_test tests[] = {
     FY_TEST(child_of_a_task_has_no_current_task),
+    FY_TEST(child_may_use_a_loop_of_its_own_inside_a_task_and_return),
+    FY_TEST(child_may_close_the_loop_inside_a_task_and_return),
     FY_TEST(child_of_a_callback_is_refused_and_the_parent_goes_on),
     FY_TEST(child_of_a_loop_at_rest_is_refused_and_the_parent_goes_on),
     FY_TEST(run_ends_in_the_child_that_returns_into_it),

@@ -145,6 +145,11 @@ static inline void fy_loop_set_thread(ferry_loop *loop, uintptr_t thread) {
     atomic_store_explicit(&loop->thread, thread, memory_order_relaxed);
 }
 
+/* Whether this thread runs the loop; in a child made by fork, whether it did so there where it was forked. */
+static inline bool fy_loop_runs_here(const ferry_loop *loop) {
+    return atomic_load_explicit(&loop->thread, memory_order_relaxed) == fy_thread_self();
+}
+
 /* Whether this thread corrupts nothing if it touches what is the loop's: it may also be a child's, which has its own
  * copy. */
 static inline bool fy_loop_may_touch(const ferry_loop *loop) {

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "posix/overflow.h"
 #include "posix/switch.h"
 
@@ -99,6 +100,8 @@ typedef struct context {
     size_t size;       /* of the mapping */
     fy_context_entry *entry;
     exceptions exceptions;
+    struct context *outer; /* a thread's own: which it had before, out of place meanwhile; or NULL */
+    bool is_open;          /* a thread's own */
 #ifdef WITH_ASAN
     struct context *came_from;
     void *fake_stack;
@@ -185,10 +188,28 @@ static void begin(void *arg) {
 
 /* ---- the thread's own ---- */
 
+/* In a child made by fork the thread may stand on a stack of the parent's: where its own one has stopped is kept, so
+ * that it can still be gone back to. */
+static ferry_status keep_outer(context **ret_outer) {
+    *ret_outer = NULL;
+    if (!own.is_open)
+        return 0;
+    context *outer = fy_malloc(sizeof *outer);
+    if (!outer)
+        return ENOMEM;
+    *outer = own;
+    *ret_outer = outer;
+    return 0;
+}
+
 ferry_status fy_context_open_own(fy_context **ret_context) {
+    context *outer;
+    ferry_status status = keep_outer(&outer);
+    if (status)
+        return status;
     fy_overflow_prepare_thread();
     find_exceptions();
-    own = (context){.mapping = NULL};
+    own = (context){.outer = outer, .is_open = true};
 #ifdef WITH_TSAN
     own.fiber = __tsan_get_current_fiber();
 #endif
@@ -197,7 +218,12 @@ ferry_status fy_context_open_own(fy_context **ret_context) {
 }
 
 void fy_context_close_own(fy_context *context_base) {
+    context *outer = own.outer;
     (void)context_base;
+    own.is_open = false;
+    if (outer)
+        own = *outer;
+    fy_free(outer);
 }
 
 /* ---- the others ---- */

@@ -29,7 +29,8 @@ struct fy_context {
 enum { FY_STACK_MIN_BYTES = 16 * 1024 };
 
 /* The context that the calling thread runs on by itself: to be had before the thread's first switch, and given back on
- * the same thread when it runs on it again. One at a time for each thread.
+ * the same thread when it runs on it again. One at a time for each thread; but a child made by fork may have a further
+ * one, wherever its parent was, which it gives back before it goes on there.
  * Returns: 0, APR_ENOMEM, or an OS code. */
 ferry_status fy_context_open_own(fy_context **ret_context);
 void fy_context_close_own(fy_context *own);

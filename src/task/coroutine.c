@@ -249,4 +249,6 @@ void fy_coroutine_leave(ferry_loop *loop) {
         return;
     fy_context_close_own(tasks->own);
     tasks->own = NULL;
+    if (FY_UNLIKELY(fy_loop_closed(loop))) /* by a task, in a child made by fork: it has returned */
+        fy_tasks_abandon(loop);
 }

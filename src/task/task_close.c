@@ -72,14 +72,26 @@ static void abandon(fy_tasks *tasks, fy_task *task) {
     ferry_future_unref(awaited);
 }
 
+/* The youngest that does not run. Only in a child made by fork are there others: it closes its parent's loop inside of
+ * a task, and goes on there. Those that ran on another thread of the parent's never will. */
+static fy_task *last_at_rest(const fy_tasks *tasks) {
+    bool is_inside = fy_loop_runs_here(tasks->loop);
+    fy_task *task = tasks->last;
+    while (task && is_inside && task->stage == FY_TASK_RUNNING)
+        task = task->previous;
+    return task;
+}
+
 void fy_tasks_abandon(ferry_loop *loop) {
     fy_tasks *tasks = loop->tasks.state;
     if (loop->fork_generation == fy_fork_generation())
         for (fy_task *task = tasks->first; task; task = task->next)
             report_abandoned(task);
-    while (tasks->last) /* the children of a group before its owner, who waits for them */
-        abandon(tasks, tasks->last);
+    for (fy_task *task; (task = last_at_rest(tasks));) /* a group's children before its owner, who waits for them */
+        abandon(tasks, task);
     fy_coroutine_free_stacks(tasks);
+    if (tasks->first)
+        return; /* the rest goes when the thread leaves the loop: they have returned by then */
     fy_free(tasks->census);
     loop->tasks.state = NULL;
     fy_free(tasks);
