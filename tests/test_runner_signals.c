@@ -143,6 +143,27 @@ static void second_interrupt_stops_the_run_at_once(void) {
     ferry_future_unref(task);
 }
 
+static ferry_status sleep_a_little(void *arg, ferry_call *call) {
+    (void)arg;
+    (void)call;
+    return ferry_sleep(1000);
+}
+
+static void run_after_a_hard_stop_has_its_own_outcome(void) {
+    ferry_runner *runner = new_runner();
+    ferry_task *first = NULL, *second = NULL;
+    CHECK_STATUS(ferry_runner_run(runner, ignore_cancellation, NULL, &first), EINTR);
+    CHECK_STATUS(ferry_runner_run(runner, sleep_a_little, NULL, &second), 0);
+    CHECK_STATUS(ferry_future_status(second), 0);
+    CHECK_STRING(trace, "ab");
+    CHECK_STATUS(ferry_runner_run(runner, sleep_and_clean_up, NULL, NULL), EINTR);
+    CHECK_STATUS(ferry_runner_close(runner), 0);
+    CHECK_STRING(trace, "abcc"); /* the close waits for the first one */
+    CHECK(ferry_future_cancelled(first));
+    ferry_future_unref(second);
+    ferry_future_unref(first);
+}
+
 /* ---- where it is not to be had ---- */
 
 static int foreign_calls;
@@ -200,6 +221,7 @@ static const fy_test tests[] = {
     FY_TEST(main_that_never_blocks_is_interrupted),
     FY_TEST(main_that_others_cancelled_too_is_no_interrupt),
     FY_TEST(second_interrupt_stops_the_run_at_once),
+    FY_TEST(run_after_a_hard_stop_has_its_own_outcome),
     FY_TEST(runner_goes_without_where_the_program_handles_or_ignores_it),
     FY_TEST(handler_of_the_programs_own_takes_the_place_and_stays),
 };

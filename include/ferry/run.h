@@ -48,7 +48,8 @@ FERRY_API ferry_loop *ferry_runner_loop(const ferry_runner *runner);
  *
  * Ctrl-C (SIGINT), if the process neither handles nor ignores it by itself, cancels the main task: it may clean up, or
  * go on. The second one during the same run is a hard stop: the loop stops after the current turn, whatever the tasks
- * are about. So it is on one thread at a time; a run on another one goes without, as it does where the system refuses.
+ * are about; what has not ended goes on in the next run, if there is one. So it is on one thread at a time; a run on
+ * another one goes without, as it does where the system refuses.
  *
  * Owns:    *ret_task is one reference to the task, whose value, message and status can be read; untouched if it could
  *          not be made. NULL: nobody asks, and an error goes to the loop's exception handler.
@@ -65,8 +66,8 @@ FERRY_API ferry_status ferry_runner_run_from(const char *origin, ferry_runner *r
 /* Ends it (`Runner.close`), in this order: the tasks that are left are cancelled, and have ended before it goes on;
  * errors of theirs that nobody asks for go to the exception handler. The default executor is shut down and waited for,
  * for as long as the options say: what still runs then is named to the exception handler, and left to end by itself.
- * Stopping the loop does not cut this short. The loop is closed, and the runner is gone. After a hard stop nothing is
- * waited for: the loop is just closed. Takes NULL.
+ * Stopping the loop does not cut this short. The loop is closed, and the runner is gone. If the last run was stopped
+ * hard nothing is waited for: the loop is just closed. Takes NULL.
  *
  * Returns: 0; APR_ENOMEM (it was closed without waiting for the executor). Refused, and the runner stays:
  *          FERRY_EINVALIDSTATE (a loop runs on this thread), FERRY_EWRONGTHREAD.

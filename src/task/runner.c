@@ -13,8 +13,8 @@
 struct ferry_runner {
     ferry_loop *loop;
     ferry_task *main;     /* of the run that is under way */
-    unsigned interrupts;  /* during this run */
-    bool is_stopped_hard; /* by the second one */
+    unsigned interrupts;  /* during this run, or the last one */
+    bool is_stopped_hard; /* that run, by the second one */
     int64_t shutdown_timeout_us;
 };
 
@@ -87,6 +87,7 @@ static ferry_status conclude(const ferry_runner *runner, ferry_status status, bo
 
 static ferry_status run_main(ferry_runner *runner, bool is_asked_for) {
     runner->interrupts = 0;
+    runner->is_stopped_hard = false;
     watch_interrupts(runner);
     ferry_status status = ferry_loop_run_until_complete(runner->loop, runner->main);
     unwatch_interrupts(runner);
