@@ -205,6 +205,9 @@ static void child_of_a_task_has_no_current_task(void) {
     end_loop(loop);
 }
 
+/* In the child of a task ThreadSanitizer follows that task's stack no longer, and takes what the others do once it is
+ * left for races. */
+#if !FY_THREAD_SANITIZED
 static ferry_status sleep_a_little(void *arg, ferry_call *call) {
     (void)arg;
     (void)call;
@@ -228,17 +231,22 @@ typedef struct forking {
     ferry_loop *loop;
     pid_t child;
     bool closes;
+    ferry_timeout *timeout; /* of the task that forks */
 } forking;
 
 static ferry_status fork_and_return_from_the_task(void *arg, ferry_call *call) {
     forking *self = arg;
+    CHECK_STATUS(ferry_timeout_open(FERRY_FOREVER, &self->timeout), 0);
     self->child = fork_now();
     if (self->child) {
         wait_for_child(self->child);
+        CHECK_STATUS(ferry_timeout_close(self->timeout, 0), 0);
         return ferry_return_integer(call, 5);
     }
     if (self->closes)
         MUST(ferry_loop_close(self->loop) == 0);
+    else
+        MUST(ferry_timeout_close(self->timeout, FERRY_EFULL) == FERRY_EFULL);
     use_own_tasks();
     use_own_tasks();
     return 0;
@@ -248,17 +256,20 @@ static ferry_status fork_and_return_from_the_task(void *arg, ferry_call *call) {
 static ferry_status fork_in_an_eager_task(void *arg, ferry_call *call) {
     const ferry_task_options options = {
         FERRY_TASK_OPTIONS, .function = fork_and_return_from_the_task, .arg = arg, .eager = true};
-    ferry_task *inner = NULL, *asleep = NULL;
+    ferry_task *inner = NULL;
+    ferry_task_group *group = NULL;
     forking *self = arg;
-    CHECK_STATUS(ferry_task_create(NULL, sleep_a_little, NULL, &asleep), 0);
+    CHECK_STATUS(ferry_task_group_open(0, &group), 0);
+    CHECK_STATUS(ferry_task_group_create_task(group, sleep_a_little, NULL, NULL), 0);
     CHECK_STATUS(ferry_sleep(0), 0);
-    CHECK_STATUS(ferry_task_create_with(NULL, &options, &inner), 0);
-    if (!self->child)
-        return 0; /* of the child's copies nothing is given up */
+    CHECK_STATUS(ferry_task_group_create_task_with(group, &options, &inner), 0);
+    if (!self->child) { /* of the child's copies not all are given up */
+        MUST(self->closes || ferry_task_group_close(group, FERRY_EFULL) == FERRY_EFULL);
+        return 0;
+    }
     CHECK_INT(ferry_future_integer(inner), 5);
-    CHECK_STATUS(ferry_await(asleep), 0);
-    ferry_future_unref(asleep);
     ferry_future_unref(inner);
+    CHECK_STATUS(ferry_task_group_close(group, 0), 0);
     return ferry_return_integer(call, 6);
 }
 
@@ -287,6 +298,7 @@ static void child_may_use_a_loop_of_its_own_inside_a_task_and_return(void) {
 static void child_may_close_the_loop_inside_a_task_and_return(void) {
     fork_and_come_back(true);
 }
+#endif
 
 static ferry_status fork_and_return(void *arg) {
     returning *self = arg;
@@ -450,8 +462,10 @@ static void forks_while_threads_post_harm_neither_side(void) {
 
 static const fy_test tests[] = {
     FY_TEST(child_of_a_task_has_no_current_task),
+#if !FY_THREAD_SANITIZED
     FY_TEST(child_may_use_a_loop_of_its_own_inside_a_task_and_return),
     FY_TEST(child_may_close_the_loop_inside_a_task_and_return),
+#endif
     FY_TEST(child_of_a_callback_is_refused_and_the_parent_goes_on),
     FY_TEST(child_of_a_loop_at_rest_is_refused_and_the_parent_goes_on),
     FY_TEST(run_ends_in_the_child_that_returns_into_it),

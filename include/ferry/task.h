@@ -193,7 +193,8 @@ FERRY_API bool ferry_timeout_expired(const ferry_timeout *timeout);
 
 /* Closes the scope, frees it, and returns the status with which the scope ends, given the one with which what stands in
  * it has ended: FERRY_ETIMEDOUT in place of FERRY_ECANCELED if that was this scope's own doing, and nobody else has
- * cancelled the task; else the same. Takes NULL. Thread: loop, in the task that opened it. */
+ * cancelled the task; else the same. Takes NULL. One that is open when the loop is closed is freed with its task, after
+ * the task's deferred calls, which may close it. Thread: loop, in the task that opened it. */
 FERRY_API ferry_status ferry_timeout_close(ferry_timeout *timeout, ferry_status status);
 
 /* ---- task groups ---- */
@@ -239,7 +240,9 @@ FERRY_API ferry_task *ferry_task_group_failed(const ferry_task_group *group, siz
 
 /* Waits until every child has ended, whatever happens, then frees the group and returns the status with which it ends,
  * given the one with which what stands in it has ended: the error that came first, of a child or the given one; else
- * FERRY_ECANCELED if this task was cancelled by others. A status other than 0 cancels the children. Takes NULL.
+ * FERRY_ECANCELED if this task was cancelled by others. A status other than 0 cancels the children. Takes NULL. One
+ * that is open when the loop is closed is freed as a timeout is; closing it then, or in a child made by fork, waits for
+ * nobody, and returns the given status.
  *
  * Thread: loop, in the task that opened it. */
 #define ferry_task_group_close(...) ferry_task_group_close_from(FERRY_HERE, __VA_ARGS__)

@@ -111,6 +111,7 @@ static void init_rest(fy_task *task) {
     task->ended = NULL;
     task->ended_arg = NULL;
     task->name = NULL;
+    task->scopes = NULL;
 }
 
 /* The rest of what the options ask for. */

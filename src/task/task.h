@@ -21,6 +21,7 @@ enum { FY_TASK_CREATED, FY_TASK_RUNNING, FY_TASK_SUSPENDED, FY_TASK_ENDED };
 
 typedef struct fy_task fy_task;
 typedef struct fy_defer fy_defer;
+typedef struct fy_scope fy_scope;
 
 struct fy_task {
     fy_async_job cell;        /* the call that the function is given, and the future */
@@ -50,6 +51,7 @@ struct fy_task {
     uint64_t number;
     size_t stack_size;
     bool is_shown;            /* only while the tasks are dumped */
+    fy_scope *scopes;         /* that it has open, the innermost first */
 };
 
 /* How deep the stacks of the tasks made at one place have been. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tasks whose loop is being closed. They are cancelled and given a moment to end; those that do not are named, and what
- * they have deferred is called, since their functions never go on. */
+ * they have deferred is called, and what they have open is freed, since their functions never go on. */
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "task/task.h"
+#include "task/scope.h"
 
 /* How long all of them together may take to end. */
 enum { GRACE_US = 100000 };
@@ -64,6 +64,7 @@ static void abandon(fy_tasks *tasks, fy_task *task) {
     task->timer = NULL;
     if (!is_child)
         fy_task_run_defers(task);
+    fy_scopes_drop(task);
     ferry_future *awaited = task->awaited;
     task->awaited = NULL;
     if (task->context)

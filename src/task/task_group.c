@@ -6,10 +6,10 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "task/task.h"
+#include "task/scope.h"
 
 struct ferry_task_group {
-    fy_task *owner;
+    fy_scope scope;          /* its task owns the group */
     fy_task *first, *last;   /* children that have not ended, oldest first */
     size_t left;             /* how many these are */
     ferry_future *all_ended; /* while the owner waits for them, or NULL */
@@ -20,6 +20,10 @@ struct ferry_task_group {
     bool is_aborting;        /* the children were cancelled */
     bool has_interrupted;    /* the owner */
 };
+
+static fy_task *owner_of(const ferry_task_group *self) {
+    return self->scope.task;
+}
 
 /* ---- children ---- */
 
@@ -41,7 +45,7 @@ static void keep_failure(ferry_task_group *self, ferry_task *child) {
     if (self->is_ending)
         return; /* there is nothing left to interrupt */
     self->has_interrupted = true;
-    (void)ferry_future_cancel(&self->owner->cell.future);
+    (void)ferry_future_cancel(&owner_of(self)->cell.future);
 }
 
 static void child_ended(fy_task *child, void *arg) {
@@ -91,7 +95,7 @@ ferry_status ferry_task_group_create_task_with_from(const char *origin, ferry_ta
     ferry_status status = make_room_for_failure(self);
     if (status)
         return status;
-    return fy_task_create(origin, fy_task_loop(self->owner), options, self, ret_task);
+    return fy_task_create(origin, fy_task_loop(owner_of(self)), options, self, ret_task);
 }
 
 ferry_status ferry_task_group_create_task_from(const char *origin, ferry_task_group *self, ferry_function *function,
@@ -106,6 +110,21 @@ ferry_task *ferry_task_group_failed(const ferry_task_group *self, size_t index) 
 
 /* ---- its beginning and end ---- */
 
+static void destroy(ferry_task_group *self) {
+    ferry_future_unref_all(self->failed, self->failed_count);
+    fy_scope_leave(&self->scope);
+    fy_free(self->failed);
+    fy_free(self);
+}
+
+/* Nobody waits for the children that are left: those of a child made by fork whose functions still go on. */
+static void drop(fy_scope *scope) {
+    ferry_task_group *self = FY_CONTAINER(scope, ferry_task_group, scope);
+    for (fy_task *child = self->first; child; child = child->sibling)
+        child->ended = NULL;
+    destroy(self);
+}
+
 ferry_status ferry_task_group_open(int flags, ferry_task_group **ret_group) {
     fy_task *owner = fy_task_current();
     if (!owner)
@@ -115,8 +134,8 @@ ferry_status ferry_task_group_open(int flags, ferry_task_group **ret_group) {
     ferry_task_group *self = fy_malloc(sizeof *self);
     if (!self)
         return ENOMEM;
-    *self = (ferry_task_group){.owner = owner, .collects = flags & FERRY_RETURN_EXCEPTIONS};
-    ferry_future_ref(&owner->cell.future);
+    *self = (ferry_task_group){.collects = flags & FERRY_RETURN_EXCEPTIONS};
+    fy_scope_open(&self->scope, owner, drop);
     *ret_group = self;
     return 0;
 }
@@ -124,14 +143,14 @@ ferry_status ferry_task_group_open(int flags, ferry_task_group **ret_group) {
 /* Waits for the children, whatever happens meanwhile. Returns whether the owner was cancelled by others. */
 static bool await_children(ferry_task_group *self, const char *origin) {
     bool is_cancelled = false;
-    self->owner->joined = self;
+    owner_of(self)->joined = self;
     while (self->left) {
-        ferry_status status = fy_future_create_inner(fy_task_loop(self->owner), origin, &self->all_ended);
+        ferry_status status = fy_future_create_inner(fy_task_loop(owner_of(self)), origin, &self->all_ended);
         if (status) {
             /* Without memory for a future it looks again after the others' turn. */
             status = ferry_sleep_from(origin, 0);
         } else {
-            status = fy_task_wait_owned(self->owner, origin, self->all_ended);
+            status = fy_task_wait_owned(owner_of(self), origin, self->all_ended);
             ferry_future_unref(self->all_ended);
             self->all_ended = NULL;
         }
@@ -141,23 +160,14 @@ static bool await_children(ferry_task_group *self, const char *origin) {
         if (!self->is_aborting)
             ferry_task_group_cancel(self);
     }
-    self->owner->joined = NULL;
+    owner_of(self)->joined = NULL;
     return is_cancelled;
-}
-
-static void destroy(ferry_task_group *self, ferry_task **ret_failed) {
-    if (ret_failed)
-        *ret_failed = self->failed_count ? ferry_future_ref(self->failed[0]) : NULL;
-    ferry_future_unref_all(self->failed, self->failed_count);
-    ferry_future_unref(&self->owner->cell.future);
-    fy_free(self->failed);
-    fy_free(self);
 }
 
 /* The owner is under cancellation by others, and its errors come first: the request is made again, so that it comes to
  * the next wait behind the group, and the count stays. */
 static void keep_owner_cancelled(ferry_task_group *self) {
-    ferry_task *owner = &self->owner->cell.future;
+    ferry_task *owner = &owner_of(self)->cell.future;
     if (!ferry_task_cancelling(owner))
         return;
     (void)ferry_task_uncancel(owner);
@@ -170,11 +180,15 @@ ferry_status ferry_task_group_join_from(const char *origin, ferry_task_group *se
         *ret_failed = NULL;
     if (!self)
         return status;
-    FY_ASSERT(self->owner == fy_task_current());
+    if (fy_scope_is_over(&self->scope)) {
+        drop(&self->scope);
+        return status;
+    }
+    FY_ASSERT(owner_of(self) == fy_task_current());
     bool is_cancelled = status == FERRY_ECANCELED;
     bool is_first_error = status && !is_cancelled && !self->failed_count;
     self->is_ending = true;
-    if (self->has_interrupted && !ferry_task_uncancel(&self->owner->cell.future))
+    if (self->has_interrupted && !ferry_task_uncancel(&owner_of(self)->cell.future))
         is_cancelled = false; /* it was the group itself */
     if (status && !self->is_aborting)
         ferry_task_group_cancel(self);
@@ -185,7 +199,9 @@ ferry_status ferry_task_group_join_from(const char *origin, ferry_task_group *se
         status = FERRY_ECANCELED;
     if (self->failed_count || is_first_error)
         keep_owner_cancelled(self);
-    destroy(self, ret_failed);
+    if (ret_failed && self->failed_count)
+        *ret_failed = ferry_future_ref(self->failed[0]);
+    destroy(self);
     return status;
 }
 

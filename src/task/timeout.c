@@ -6,10 +6,10 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "task/task.h"
+#include "task/scope.h"
 
 struct ferry_timeout {
-    fy_task *task;
+    fy_scope scope;
     ferry_handle *timer;   /* or NULL */
     int64_t when_us;
     uint32_t cancelling;   /* of the task, when the scope was opened */
@@ -19,7 +19,7 @@ struct ferry_timeout {
 static ferry_status on_time_up(void *arg) {
     ferry_timeout *self = arg;
     self->is_expired = true;
-    ferry_future_cancel(&self->task->cell.future);
+    ferry_future_cancel(&self->scope.task->cell.future);
     return 0;
 }
 
@@ -36,7 +36,7 @@ ferry_status ferry_timeout_reschedule(ferry_timeout *self, int64_t when_us) {
         return FERRY_EINVALIDSTATE;
     ferry_handle *timer = NULL;
     if (when_us != FERRY_FOREVER) {
-        ferry_status status = ferry_call_at(fy_task_loop(self->task), when_us, on_time_up, self, &timer);
+        ferry_status status = ferry_call_at(fy_task_loop(self->scope.task), when_us, on_time_up, self, &timer);
         if (status)
             return status;
     }
@@ -46,9 +46,10 @@ ferry_status ferry_timeout_reschedule(ferry_timeout *self, int64_t when_us) {
     return 0;
 }
 
-static void destroy(ferry_timeout *self) {
+static void destroy(fy_scope *scope) {
+    ferry_timeout *self = FY_CONTAINER(scope, ferry_timeout, scope);
     drop_timer(self);
-    ferry_future_unref(&self->task->cell.future);
+    fy_scope_leave(scope);
     fy_free(self);
 }
 
@@ -61,11 +62,11 @@ ferry_status ferry_timeout_open_at(int64_t when_us, ferry_timeout **ret_timeout)
     ferry_timeout *self = fy_malloc(sizeof *self);
     if (!self)
         return ENOMEM;
-    ferry_future_ref(&task->cell.future);
-    *self = (ferry_timeout){.task = task, .when_us = FERRY_FOREVER, .cancelling = task->cancelling};
+    *self = (ferry_timeout){.when_us = FERRY_FOREVER, .cancelling = task->cancelling};
+    fy_scope_open(&self->scope, task, destroy);
     ferry_status status = ferry_timeout_reschedule(self, when_us);
     if (status) {
-        destroy(self);
+        destroy(&self->scope);
         return status;
     }
     *ret_timeout = self;
@@ -96,8 +97,8 @@ bool ferry_timeout_expired(const ferry_timeout *self) {
 ferry_status ferry_timeout_close(ferry_timeout *self, ferry_status status) {
     if (!self)
         return status;
-    FY_ASSERT(self->task == fy_task_current());
-    bool is_own = self->is_expired && ferry_task_uncancel(&self->task->cell.future) <= self->cancelling;
-    destroy(self);
+    FY_ASSERT(self->scope.task == fy_task_current() || fy_scope_is_over(&self->scope));
+    bool is_own = self->is_expired && ferry_task_uncancel(&self->scope.task->cell.future) <= self->cancelling;
+    destroy(&self->scope);
     return is_own && status == FERRY_ECANCELED ? FERRY_ETIMEDOUT : status;
 }
