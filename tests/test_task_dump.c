@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ferry/sync.h"
 #include "support/tasks.h"
 
 static char dumped[8192];
@@ -118,7 +119,8 @@ static void circle_through_gathers_is_shown_and_ends(void) {
     turn(loop);
     dump(loop);
     CHECK(has("2 tasks\n"));
-    CHECK(has("..."));
+    CHECK(has(", as above\n"));
+    CHECK(!has("..."));
     CHECK(ferry_future_cancel(tasks[0]));
     for (int i = 0; i < 2; i++)
         CHECK(run_until(loop, tasks[i]) != 0);
@@ -151,6 +153,69 @@ static void dump_leaves_no_mark_on_a_task_that_has_ended(void) {
     ferry_future_unref(outer);
     ferry_future_unref(gathered);
     ferry_future_unref_all(tasks, 2);
+    ferry_future_unref(future);
+    end_loop(loop);
+}
+
+enum { LEVELS = 6 };
+
+typedef struct level {
+    ferry_task *both[2];
+    ferry_future *awaited; /* of both */
+} level;
+
+/* Each level's two tasks wait for both of the one below. */
+static void tree_of_who_is_waited_for_twice_is_written_once(void) {
+    ferry_loop *loop = new_loop();
+    ferry_future *future = new_future(loop);
+    level levels[LEVELS];
+    size_t lines = 0;
+    for (int i = 0; i < LEVELS; i++) {
+        levels[i].awaited = i ? NULL : ferry_future_ref(future);
+        if (i)
+            CHECK_STATUS(ferry_gather(loop, levels[i - 1].both, 2, 0, &levels[i].awaited), 0);
+        for (int j = 0; j < 2; j++)
+            levels[i].both[j] = named_task(loop, "one", levels[i].awaited);
+    }
+    turn(loop);
+    dump(loop);
+    for (const char *at = dumped; (at = strstr(at, "one (")); at++)
+        lines++;
+    CHECK_INT(lines, 2 + 4 * (LEVELS - 1));
+    CHECK_STATUS(ferry_future_set_result(future), 0);
+    for (int i = 0; i < LEVELS; i++) {
+        for (int j = 0; j < 2; j++)
+            CHECK_STATUS(run_until(loop, levels[i].both[j]), 0);
+        ferry_future_unref_all(levels[i].both, 2);
+        ferry_future_unref(levels[i].awaited);
+    }
+    ferry_future_unref(future);
+    end_loop(loop);
+}
+
+static void what_a_task_waits_for_has_its_name(void) {
+    ferry_loop *loop = new_loop();
+    ferry_future *future = new_future(loop), *shielded = NULL, *limited = NULL, *turns[2];
+    ferry_lock *lock = NULL;
+    CHECK_STATUS(ferry_shield(future, &shielded), 0);
+    CHECK_STATUS(ferry_wait_for(future, AN_HOUR_US, &limited), 0);
+    CHECK_STATUS(ferry_lock_create(loop, &lock), 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_STATUS(ferry_lock_acquire_future(lock, &turns[i]), 0);
+    ferry_task *tasks[3] = {named_task(loop, "a", shielded), named_task(loop, "b", limited),
+                            named_task(loop, "c", turns[1])};
+    turn(loop);
+    dump(loop);
+    CHECK(has("\n    shield (") && has("\n    wait_for (") && has("\n    turn ("));
+    CHECK_STATUS(ferry_lock_release(lock), 0);
+    CHECK_STATUS(ferry_future_set_result(future), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_STATUS(run_until(loop, tasks[i]), 0);
+    ferry_future_unref_all(tasks, 3);
+    ferry_future_unref_all(turns, 2);
+    ferry_lock_unref(lock);
+    ferry_future_unref(limited);
+    ferry_future_unref(shielded);
     ferry_future_unref(future);
     end_loop(loop);
 }
@@ -207,6 +272,8 @@ static const fy_test tests[] = {
     FY_TEST(owner_of_a_group_stands_above_its_children),
     FY_TEST(circle_through_gathers_is_shown_and_ends),
     FY_TEST(dump_leaves_no_mark_on_a_task_that_has_ended),
+    FY_TEST(tree_of_who_is_waited_for_twice_is_written_once),
+    FY_TEST(what_a_task_waits_for_has_its_name),
     FY_TEST(debug_mode_tells_how_deep_stacks_were),
     FY_TEST(dump_refuses_what_is_no_open_loop),
 };

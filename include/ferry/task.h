@@ -84,8 +84,8 @@ FERRY_API ferry_task *ferry_current_task(void);
 FERRY_API size_t ferry_all_tasks(const ferry_loop *loop, ferry_task **tasks, size_t size);
 
 /* Writes the loop's tasks as a tree of who waits for whom, with names, origins and where each waits
- * (`asyncio.print_call_graph`); in debug mode also how deep the stacks of tasks that have ended were, by origin.
- * `file` is a FILE * of <stdio.h>; NULL: stderr.
+ * (`asyncio.print_call_graph`), each tree once; in debug mode also how deep the stacks of tasks that have ended were,
+ * by origin. `file` is a FILE * of <stdio.h>; NULL: stderr.
  *
  * Returns: 0, APR_EINVAL, FERRY_ECLOSED, FERRY_EWRONGTHREAD.
  * Thread:  loop. */

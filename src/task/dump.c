@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who waits for whom, as a tree: the tasks that nobody waits for, below each what it waits for, through futures of
- * several down to the last. It reads, and changes nothing but marks that it takes back. */
+ * several down to the last. A task's own tree is written once, however many wait for it. It reads, and changes nothing
+ * but marks that it takes back. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "task/task.h"
 
-/* Deeper than this nobody reads; and tasks may wait for each other in a circle through a future of several. */
+/* Deeper than this nobody reads. */
 enum { DEPTH_MAX = 40 };
 
 static const char *kind_of(const ferry_future *future) {
     static const char *const kinds[] = {
-        [FY_FUTURE_PLAIN] = "future", [FY_FUTURE_INNER] = "future", [FY_FUTURE_GATHER] = "gather",
-        [FY_FUTURE_WAIT] = "wait",    [FY_FUTURE_JOB] = "job",      [FY_FUTURE_OP] = "operation"};
+        [FY_FUTURE_GATHER] = "gather", [FY_FUTURE_WAIT] = "wait",    [FY_FUTURE_SHIELD] = "shield",
+        [FY_FUTURE_WAIT_FOR] = "wait_for", [FY_FUTURE_CLASSED] = "turn", /* at a lock, a queue and the like */
+        [FY_FUTURE_JOB] = "job",       [FY_FUTURE_OP] = "operation"};
     size_t count = sizeof kinds / sizeof kinds[0];
     return future->kind < count && kinds[future->kind] ? kinds[future->kind] : "future";
 }
@@ -42,10 +44,12 @@ static void print_future(FILE *file, ferry_future *future, int depth);
 static void print_task(FILE *file, fy_task *task, int depth) {
     static const char *const stages[] = {[FY_TASK_CREATED] = "has not begun", [FY_TASK_RUNNING] = "runs",
                                          [FY_TASK_SUSPENDED] = "waits at", [FY_TASK_ENDED] = "has ended"};
-    bool waits = task->stage == FY_TASK_SUSPENDED;
-    task->is_shown = true;
-    fprintf(file, "%*s%s (%s) %s%s%s\n", 2 * depth, "", fy_task_show_name(task), task->cell.future.origin,
-            stages[task->stage], waits ? " " : "", waits ? task->waits_at : "");
+    bool waits = task->stage == FY_TASK_SUSPENDED, was_shown = task->is_shown;
+    fprintf(file, "%*s%s (%s) %s%s%s%s\n", 2 * depth, "", fy_task_show_name(task), task->cell.future.origin,
+            stages[task->stage], waits ? " " : "", waits ? task->waits_at : "", was_shown ? ", as above" : "");
+    if (was_shown)
+        return;
+    task->is_shown = task->stage != FY_TASK_ENDED;
     if (task->joined)
         for (fy_task *child = fy_task_group_first(task->joined); child; child = child->sibling)
             print_future(file, &child->cell.future, depth + 1);
