@@ -155,6 +155,38 @@ static void lock_is_released_by_the_task_that_has_it_alone(void) {
     end();
 }
 
+static ferry_status keep_lock(void *arg, ferry_call *call) {
+    (void)arg;
+    (void)call;
+    return ferry_lock_acquire(lock);
+}
+
+static ferry_status try_what_is_the_holders(void *arg, ferry_call *call) {
+    (void)arg;
+    (void)call;
+    CHECK_STATUS(ferry_lock_release(lock), FERRY_EINVALIDSTATE);
+    CHECK_STATUS(ferry_condition_notify_all(condition), FERRY_EINVALIDSTATE);
+    return 0;
+}
+
+/* Both loops have given their task the same number. LK-006 */
+static void task_of_another_loop_never_has_the_lock(void) {
+    begin();
+    CHECK_STATUS(ferry_condition_create(loop, NULL, &condition), 0);
+    lock = ferry_condition_lock(condition);
+    ferry_task *holder = start_task(keep_lock, NULL);
+    settle();
+    ends_with(holder, 0);
+    ferry_loop *other = new_loop(), *own = loop;
+    loop = other;
+    run_task(try_what_is_the_holders, NULL);
+    loop = own;
+    CHECK(ferry_lock_locked(lock));
+    end_loop(other);
+    ferry_condition_unref(condition);
+    end();
+}
+
 /* ---- semaphores ---- */
 
 static ferry_status take_unit(void *arg, ferry_call *call) {
@@ -331,6 +363,7 @@ static const fy_test tests[] = {
     FY_TEST(lock_of_a_task_cancelled_in_that_moment_is_the_next_ones),
     FY_TEST(task_cancelled_just_before_the_release_is_passed_over),
     FY_TEST(lock_is_released_by_the_task_that_has_it_alone),
+    FY_TEST(task_of_another_loop_never_has_the_lock),
     FY_TEST(units_go_to_tasks_in_order),
     FY_TEST(unit_of_a_cancelled_task_is_the_next_ones_or_free),
     FY_TEST(tasks_meet_round_after_round),

@@ -28,7 +28,7 @@ void ferry_lock_unref(ferry_lock *lock) {
 }
 
 bool fy_lock_is_held(const ferry_lock *lock) {
-    return lock->is_locked && (!lock->owner || lock->owner == fy_sync_caller());
+    return lock->is_locked && (!lock->owner || lock->owner == fy_sync_caller(&lock->sync));
 }
 
 void fy_lock_hand_on(ferry_lock *lock) {
@@ -41,7 +41,7 @@ void fy_lock_hand_on(ferry_lock *lock) {
 
 static void take(ferry_lock *lock) {
     lock->is_locked = true;
-    lock->owner = fy_sync_caller();
+    lock->owner = fy_sync_caller(&lock->sync);
 }
 
 ferry_status ferry_lock_acquire_future_from(const char *origin, ferry_lock *lock, ferry_future **ret_future) {

@@ -107,7 +107,7 @@ ferry_status fy_line_join(fy_line *line, fy_sync *sync, const fy_future_class *c
     fy_future_init(&waiter->base.future, sync->loop, FY_FUTURE_CLASSED, origin);
     waiter->base.class = class;
     waiter->sync = sync;
-    waiter->owner = fy_sync_caller();
+    waiter->owner = fy_sync_caller(sync);
     sync->refs++;
     push(line, waiter);
     ferry_future_ref(&waiter->base.future);

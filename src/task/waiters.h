@@ -53,10 +53,10 @@ void fy_sync_release(fy_sync *sync);
 /* The calling task, which may wait for a turn. Returns: 0, as fy_loop_check, FERRY_ENOTASK, FERRY_EWRONGLOOP. */
 ferry_status fy_sync_check_task(const fy_sync *sync, fy_task **ret_task);
 
-/* The number of the calling task, or 0. */
-static inline uint64_t fy_sync_caller(void) {
+/* The number of the calling task, or 0. Another loop's, which may call while this one does not run, has none here. */
+static inline uint64_t fy_sync_caller(const fy_sync *sync) {
     const fy_task *task = fy_task_current();
-    return task ? task->number : 0;
+    return task && fy_task_loop(task) == sync->loop ? task->number : 0;
 }
 
 /* A future for somebody whose turn it is at once. Returns: 0, APR_ENOMEM. */
