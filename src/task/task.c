@@ -326,6 +326,7 @@ size_t ferry_task_cancelling(const ferry_task *future) {
 size_t ferry_task_uncancel(ferry_task *future) {
     if (!ferry_future_is_task(future))
         return 0;
+    FY_ASSERT(fy_loop_may_touch(future->loop));
     fy_task *task = fy_task_of(future);
     if (task->cancelling && !--task->cancelling) {
         task->must_cancel = false;

@@ -30,6 +30,7 @@ static fy_task *owner_of(const ferry_task_group *self) {
 void ferry_task_group_cancel(ferry_task_group *self) {
     if (!self)
         return;
+    FY_ASSERT(fy_loop_may_touch(fy_task_loop(owner_of(self))));
     self->is_aborting = true;
     for (fy_task *child = self->first; child; child = child->sibling)
         (void)ferry_future_cancel(&child->cell.future);
@@ -90,12 +91,13 @@ ferry_status ferry_task_group_create_task_with_from(const char *origin, ferry_ta
                                                     const ferry_task_options *options, ferry_task **ret_task) {
     if (!self || !options)
         return EINVAL;
-    if (self->is_aborting)
-        return FERRY_EINVALIDSTATE;
-    ferry_status status = make_room_for_failure(self);
-    if (status)
-        return status;
-    return fy_task_create(origin, fy_task_loop(owner_of(self)), options, self, ret_task);
+    ferry_loop *loop = fy_task_loop(owner_of(self));
+    ferry_status status = fy_loop_check(loop);
+    if (!status && self->is_aborting)
+        status = FERRY_EINVALIDSTATE;
+    if (!status)
+        status = make_room_for_failure(self);
+    return status ? status : fy_task_create(origin, loop, options, self, ret_task);
 }
 
 ferry_status ferry_task_group_create_task_from(const char *origin, ferry_task_group *self, ferry_function *function,
