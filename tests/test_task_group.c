@@ -264,6 +264,24 @@ static ferry_status cancel_the_rest(void *arg, ferry_call *call) {
     return 0;
 }
 
+static ferry_status cancel_a_bad_loser(void *arg, ferry_call *call) {
+    ferry_task_group *group = open_group(0);
+    (void)arg;
+    (void)call;
+    add(group, fail_when_cancelled, "a");
+    CHECK_STATUS(ferry_sleep(0), 0);
+    ferry_task_group_cancel(group);
+    CHECK_STATUS(ferry_task_group_create_task(group, succeed, NULL, NULL), FERRY_EINVALIDSTATE);
+    CHECK_STATUS(ferry_task_group_close(group, 0), FERRY_EBROKEN);
+    return 0;
+}
+
+static void child_that_answers_the_groups_cancel_with_an_error_has_failed(void) {
+    ferry_loop *loop = new_loop();
+    CHECK_STATUS(run_task(loop, cancel_a_bad_loser, NULL), 0);
+    end_loop(loop);
+}
+
 static void owner_may_cancel_the_rest(void) {
     ferry_loop *loop = new_loop();
     CHECK_STATUS(run_task(loop, cancel_the_rest, NULL), 0);
@@ -326,6 +344,7 @@ static const fy_test tests[] = {
     FY_TEST(childs_error_comes_before_the_cancellation_which_is_made_again),
     FY_TEST(nested_groups_that_fail_together_count_apart),
     FY_TEST(owner_may_cancel_the_rest),
+    FY_TEST(child_that_answers_the_groups_cancel_with_an_error_has_failed),
     FY_TEST(ended_children_are_dropped_at_once),
     FY_TEST(nonsense_is_refused),
 };

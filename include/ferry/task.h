@@ -221,7 +221,7 @@ FERRY_API ferry_status ferry_task_group_open(int flags, ferry_task_group **ret_g
 
 /* Makes a task of the group's (`create_task`).
  *
- * Returns: as ferry_task_create; FERRY_EINVALIDSTATE: the group is ending after a failure.
+ * Returns: as ferry_task_create; FERRY_EINVALIDSTATE: the children were cancelled, after a failure or by a call.
  * Thread:  loop. */
 #define ferry_task_group_create_task(...) ferry_task_group_create_task_from(FERRY_HERE, __VA_ARGS__)
 FERRY_API ferry_status ferry_task_group_create_task_from(const char *origin, ferry_task_group *group,
@@ -231,7 +231,8 @@ FERRY_API ferry_status ferry_task_group_create_task_with_from(const char *origin
                                                               const ferry_task_options *options,
                                                               ferry_task **ret_task);
 
-/* Cancels the children that have not ended; the group then ends without an error of theirs. Thread: loop. */
+/* Cancels the children that have not ended, and no more can be made. One that ends cancelled is no failure; one that
+ * answers with an error is, and the group ends with that. Thread: loop. */
 FERRY_API void ferry_task_group_cancel(ferry_task_group *group);
 
 /* The children that have failed, by the order in which they did (borrowed until the group is closed), or NULL.
