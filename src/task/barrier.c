@@ -74,15 +74,11 @@ ferry_status ferry_barrier_wait_future_from(const char *origin, ferry_barrier *b
 
 /* Blocks until the round is complete. */
 static ferry_status wait_for_others(ferry_barrier *self, fy_task *task, const char *origin, size_t *ret_index) {
-    fy_waiter *waiter = NULL;
-    ferry_status status = fy_line_join(&self->waiters, &self->sync, &fy_waiter_class, origin, &waiter);
-    if (status)
-        return status;
-    bool is_granted = false;
-    status = fy_waiter_await(waiter, task, origin, &is_granted);
+    fy_turn turn;
+    ferry_status status = fy_line_await(&self->waiters, &self->sync, task, origin, &turn);
     if (!status && ret_index)
-        *ret_index = (size_t)ferry_future_integer(fy_waiter_future(waiter));
-    ferry_future_unref(fy_waiter_future(waiter));
+        *ret_index = (size_t)ferry_future_integer(turn.future);
+    fy_turn_end(&turn);
     return status;
 }
 

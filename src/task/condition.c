@@ -125,11 +125,11 @@ static ferry_status wait_in_turn(ferry_condition *self, fy_task *task, const cha
     ferry_status status = start(self, origin, &waiter);
     if (status)
         return status;
-    bool is_granted = false;
-    status = fy_waiter_await(waiter, task, origin, &is_granted);
-    if (status && is_granted)
+    fy_turn turn;
+    status = fy_waiter_await(waiter, task, origin, &turn);
+    if (status && turn.is_granted)
         notify(self, 1);
-    ferry_future_unref(fy_waiter_future(waiter));
+    fy_turn_end(&turn);
     return status;
 }
 

@@ -76,5 +76,5 @@ ferry_status ferry_event_wait_from(const char *origin, ferry_event *event) {
     ferry_status status = fy_sync_check_task(&event->sync, &task);
     if (status || event->is_set)
         return status;
-    return fy_line_await(&event->waiters, &event->sync, task, origin);
+    return fy_line_await(&event->waiters, &event->sync, task, origin, NULL);
 }

@@ -71,15 +71,11 @@ ferry_status ferry_lock_acquire_from(const char *origin, ferry_lock *lock) {
     }
     if (lock->owner == task->number)
         return FERRY_EDEADLK;
-    fy_waiter *waiter = NULL;
-    status = fy_line_join(&lock->waiters, &lock->sync, &fy_waiter_class, origin, &waiter);
-    if (status)
-        return status;
-    bool is_granted = false;
-    status = fy_waiter_await(waiter, task, origin, &is_granted);
-    if (status && is_granted)
+    fy_turn turn;
+    status = fy_line_await(&lock->waiters, &lock->sync, task, origin, &turn);
+    if (status && turn.is_granted)
         fy_lock_hand_on(lock);
-    ferry_future_unref(fy_waiter_future(waiter));
+    fy_turn_end(&turn);
     return status;
 }
 

@@ -177,18 +177,14 @@ ferry_status ferry_queue_put_future_from(const char *origin, ferry_queue *queue,
 /* Blocks until there is a slot, and the slot is the caller's. One that came together with a cancellation of the task is
  * handed on. */
 static ferry_status wait_for_slot(ferry_queue *self, fy_task *task, const char *origin) {
-    fy_waiter *waiter = NULL;
-    ferry_status status = fy_line_join(&self->putters, &self->sync, &fy_waiter_class, origin, &waiter);
-    if (status)
-        return status;
-    bool is_granted = false;
-    status = fy_waiter_await(waiter, task, origin, &is_granted);
-    self->spoken_for -= is_granted;
+    fy_turn turn;
+    ferry_status status = fy_line_await(&self->putters, &self->sync, task, origin, &turn);
+    self->spoken_for -= turn.is_granted;
     if (status)
         let_putters_in(self);
     else if (self->is_shut_down)
         status = FERRY_ESHUTDOWN;
-    ferry_future_unref(fy_waiter_future(waiter));
+    fy_turn_end(&turn);
     return status;
 }
 
@@ -256,15 +252,11 @@ static void put_back(ferry_queue *self, void *item) {
 
 /* Blocks until there is an item. One that came together with a cancellation of the task goes back. */
 static ferry_status wait_for_item(ferry_queue *self, fy_task *task, const char *origin, void **ret_item) {
-    fy_waiter *waiter = NULL;
-    ferry_status status = fy_line_join(&self->getters, &self->sync, &fy_waiter_class, origin, &waiter);
-    if (status)
-        return status;
-    bool is_granted = false;
+    fy_turn turn;
     void *item = NULL;
-    status = fy_waiter_await(waiter, task, origin, &is_granted);
-    if (is_granted) {
-        (void)ferry_future_take_pointer(fy_waiter_future(waiter), &item);
+    ferry_status status = fy_line_await(&self->getters, &self->sync, task, origin, &turn);
+    if (turn.is_granted) {
+        (void)ferry_future_take_pointer(turn.future, &item);
         self->spoken_for--;
         if (status)
             put_back(self, item);
@@ -272,7 +264,7 @@ static ferry_status wait_for_item(ferry_queue *self, fy_task *task, const char *
             *ret_item = item;
         let_putters_in(self);
     }
-    ferry_future_unref(fy_waiter_future(waiter));
+    fy_turn_end(&turn);
     return status;
 }
 
@@ -322,7 +314,7 @@ ferry_status ferry_queue_join_from(const char *origin, ferry_queue *queue) {
     ferry_status status = fy_sync_check_task(&queue->sync, &task);
     if (status || !queue->unfinished)
         return status;
-    return fy_line_await(&queue->joiners, &queue->sync, task, origin);
+    return fy_line_await(&queue->joiners, &queue->sync, task, origin, NULL);
 }
 
 /* ---- shutting down ---- */

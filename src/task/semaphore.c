@@ -72,15 +72,11 @@ ferry_status ferry_semaphore_acquire_from(const char *origin, ferry_semaphore *s
         semaphore->value--;
         return 0;
     }
-    fy_waiter *waiter = NULL;
-    status = fy_line_join(&semaphore->waiters, &semaphore->sync, &fy_waiter_class, origin, &waiter);
-    if (status)
-        return status;
-    bool is_granted = false;
-    status = fy_waiter_await(waiter, task, origin, &is_granted);
-    if (status && is_granted)
+    fy_turn turn;
+    status = fy_line_await(&semaphore->waiters, &semaphore->sync, task, origin, &turn);
+    if (status && turn.is_granted)
         give_back(semaphore);
-    ferry_future_unref(fy_waiter_future(waiter));
+    fy_turn_end(&turn);
     return status;
 }
 

@@ -123,25 +123,27 @@ ferry_status fy_line_wait(fy_line *line, fy_sync *sync, const char *origin, ferr
     return status;
 }
 
-ferry_status fy_waiter_await(fy_waiter *waiter, fy_task *task, const char *origin, bool *ret_is_granted) {
+ferry_status fy_waiter_await(fy_waiter *waiter, fy_task *task, const char *origin, fy_turn *ret_turn) {
     ferry_future *future = fy_waiter_future(waiter);
     waiter->is_blocking = true;
     ferry_status status = fy_task_wait_owned(task, origin, future), outcome = ferry_future_status(future);
     FY_ASSERT(ferry_future_done(future));
-    *ret_is_granted = !outcome;
+    *ret_turn = (fy_turn){future, .is_granted = !outcome};
     if (status)
         return status;
     return ferry_future_cancelled(future) ? FERRY_EAWAITED_CANCELED : outcome;
 }
 
-ferry_status fy_line_await(fy_line *line, fy_sync *sync, fy_task *task, const char *origin) {
+ferry_status fy_line_await(fy_line *line, fy_sync *sync, fy_task *task, const char *origin, fy_turn *ret_turn) {
     fy_waiter *waiter = NULL;
+    fy_turn turn = {NULL, .is_granted = false};
     ferry_status status = fy_line_join(line, sync, &fy_waiter_class, origin, &waiter);
-    if (status)
-        return status;
-    bool is_granted = false;
-    status = fy_waiter_await(waiter, task, origin, &is_granted);
-    ferry_future_unref(fy_waiter_future(waiter));
+    if (!status)
+        status = fy_waiter_await(waiter, task, origin, &turn);
+    if (ret_turn)
+        *ret_turn = turn;
+    else
+        fy_turn_end(&turn);
     return status;
 }
 

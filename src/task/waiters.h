@@ -74,14 +74,25 @@ ferry_status fy_line_join(fy_line *line, fy_sync *sync, const fy_future_class *c
 /* The same with the common class, as a public call that hands out a future does it. */
 ferry_status fy_line_wait(fy_line *line, fy_sync *sync, const char *origin, ferry_future **ret_future);
 
-/* Blocks the task until the waiter, its own, has ended; *ret_is_granted: with a result, whatever is returned.
+/* What a task has waited for. Until it is ended, what the line belongs to can be touched. */
+typedef struct fy_turn {
+    ferry_future *future; /* the waiter's; one reference; NULL: it could not join the line */
+    bool is_granted;      /* with a result, whatever the wait returned: a task that was cancelled gives it back */
+} fy_turn;
+
+static inline void fy_turn_end(fy_turn *turn) {
+    ferry_future_unref(turn->future);
+}
+
+/* Blocks the task until the waiter, its own, whose reference becomes the turn's, has ended.
  *
  * Returns: 0, FERRY_ECANCELED (the task was cancelled), FERRY_EAWAITED_CANCELED (what it waited for was dropped), or
  *          the error that the waiter was ended with. */
-ferry_status fy_waiter_await(fy_waiter *waiter, fy_task *task, const char *origin, bool *ret_is_granted);
+ferry_status fy_waiter_await(fy_waiter *waiter, fy_task *task, const char *origin, fy_turn *ret_turn);
 
-/* Joins a line and blocks until it has ended, where nothing is given that could be given back. Returns: as both. */
-ferry_status fy_line_await(fy_line *line, fy_sync *sync, fy_task *task, const char *origin);
+/* Joins a line with the common class and blocks until it has ended; also after a failure the turn is to be ended.
+ * NULL: nothing is given that could be given back. Returns: as both. */
+ferry_status fy_line_await(fy_line *line, fy_sync *sync, fy_task *task, const char *origin, fy_turn *ret_turn_or_null);
 
 /* Goes to the end of another line. */
 void fy_waiter_move(fy_waiter *waiter, fy_line *line);
