@@ -6,6 +6,7 @@
 #endif
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -167,7 +168,25 @@ static void submission_is_refused_where_no_manager_can_start(void) {
     CHECK_INT(child.code, 0);
 }
 
+/* ---- a limit of files, which shared memories are for the system ---- */
+
+static int has_a_limit_of_files(void) {
+    const struct rlimit limit = {.rlim_cur = 4096, .rlim_max = 4096};
+    ferry_executor *pool = fy_processes_of(1);
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    fy_take_failure(fy_send(pool, fy_square, 1), FERRY_EBROKEN, "could not be started");
+    fy_processes_end(pool);
+    return 0;
+}
+
+static void limit_of_files_is_a_status(void) {
+    fy_child child;
+    fy_child_run("has_a_limit_of_files", &child);
+    CHECK_INT(child.code, 0);
+}
+
 static const fy_child_mode modes[] = {
+    FY_CHILD_MODE(has_a_limit_of_files),
     FY_CHILD_MODE(forks_and_is_killed),
     FY_CHILD_MODE(has_no_manager),
 };
@@ -177,6 +196,7 @@ static const fy_test tests[] = {
     FY_TEST(forked_copy_keeps_no_worker_alive),
     FY_TEST(dead_worker_is_buried_whatever_its_children_write),
     FY_TEST(submission_is_refused_where_no_manager_can_start),
+    FY_TEST(limit_of_files_is_a_status),
 };
 
 FY_PROCESS_CHILD_TEST_MAIN("process_fork", tests, modes)

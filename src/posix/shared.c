@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,8 +25,12 @@
 
 #if defined(MFD_ALLOW_SEALING)
 
+/* Not to be executed: a system may refuse memory that does not say so. Headers may be older than the flag, and so may
+ * kernels, which then know of no such refusal. */
 static int open_nameless(void) {
-    return memfd_create("ferry", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    enum { NOEXEC_SEAL = 8 };
+    int fd = memfd_create("ferry", MFD_CLOEXEC | MFD_ALLOW_SEALING | NOEXEC_SEAL);
+    return fd < 0 && errno == EINVAL ? memfd_create("ferry", MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
 }
 
 /* Nobody can make it smaller any more, which would kill whoever reads there. */
@@ -69,7 +74,15 @@ static ferry_status fix_size(int fd) {
 
 /* ---- making and mapping ---- */
 
+/* Going over it would end this process, by SIGXFSZ. */
+static bool is_over_file_limit(size_t size) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
+}
+
 static ferry_status open_memory(size_t size, int *ret_fd) {
+    if (is_over_file_limit(size))
+        return EFBIG;
     int fd = open_nameless();
     if (fd < 0)
         return errno;

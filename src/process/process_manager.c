@@ -353,14 +353,25 @@ static void is_gone(fy_drain *drain) {
     fy_process_pool_release(pool);
 }
 
-ferry_status fy_manager_start(fy_process_pool *pool) {
+/* Starting a thread may wait for others to end, and these for whatever lock: so this one is given up meanwhile. */
+static ferry_status start(fy_process_pool *pool) {
     pool->manager = (fy_drain){.run = run, .gone = is_gone};
+    pool->manager_is_starting = pool->manager_alive = true;
     fy_process_pool_hold(pool);
-    pool->manager_alive = true;
+    fy_mutex_unlock(&pool->lock);
     ferry_status status = fy_host_start(&pool->manager);
-    if (status) {
-        pool->manager_alive = false;
+    if (status)
         fy_process_pool_release(pool);
-    }
+    fy_mutex_lock(&pool->lock);
+    pool->manager_is_starting = false;
+    if (status)
+        pool->manager_alive = false;
+    fy_cond_broadcast(&pool->gone);
     return status;
+}
+
+ferry_status fy_manager_ensure(fy_process_pool *pool) {
+    while (pool->manager_is_starting)
+        (void)fy_cond_wait_until(&pool->gone, &pool->lock, FERRY_FOREVER);
+    return pool->manager_alive ? 0 : start(pool);
 }

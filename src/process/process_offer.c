@@ -180,8 +180,7 @@ static bool give(fy_process_worker *worker, ferry_job *job, uint32_t retries, fy
         return false;
     }
     if (status) {
-        pool->failed++;
-        pool->done++;
+        pool->cancelled++;
         fy_endings_add_failure(endings, job, status, NULL, "there is no memory to carry its argument over");
         return true;
     }

@@ -225,13 +225,21 @@ size_t fy_process_pool_queued(const fy_process_pool *pool) {
     return gone > 0 && (size_t)gone <= count ? count - (size_t)gone : count;
 }
 
-static ferry_status admit(fy_process_pool *pool, const ferry_job *job) {
+static ferry_status check_open(const fy_process_pool *pool) {
     if (pool->broken)
         return FERRY_EBROKEN;
-    if (pool->closed || fy_process_is_exiting())
-        return FERRY_ESHUTDOWN;
-    ferry_status status = fy_queue_reserve(&pool->queue, fy_job_priority(job), 1);
-    return status || pool->manager_alive ? status : fy_manager_start(pool);
+    return pool->closed || fy_process_is_exiting() ? FERRY_ESHUTDOWN : 0;
+}
+
+/* Much may have happened while the manager was started. */
+static ferry_status admit(fy_process_pool *pool, const ferry_job *job) {
+    ferry_status status = check_open(pool);
+    if (!status && (!pool->manager_alive || pool->manager_is_starting)) {
+        status = fy_manager_ensure(pool);
+        if (!status)
+            status = check_open(pool);
+    }
+    return status ? status : fy_queue_reserve(&pool->queue, fy_job_priority(job), 1);
 }
 
 /* The manager must know of a time limit; and of jobs for which a worker could be started. */

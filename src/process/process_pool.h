@@ -161,8 +161,9 @@ struct fy_process_pool {
     fy_worker_view manager_view; /* what done callbacks run in */
 
     fy_mutex lock;
-    fy_cond gone;               /* the manager's thread has ended */
+    fy_cond gone;               /* the manager's thread has ended, or is there, or will not be */
     bool manager_alive;
+    bool manager_is_starting;   /* then it counts as alive already */
     bool manager_sleeps;        /* or is about to */
     _Atomic bool has_news;      /* for the manager; written under the lock */
     bool wants_kills;           /* a job that was handed out was cancelled, or is late */
@@ -232,9 +233,9 @@ void fy_endings_carry_out(fy_endings *endings);
 
 /* ---- process_manager.c ---- */
 
-/* Starts the manager if there is none. Under the lock.
+/* Starts the manager if there is none. Under the lock, which it gives up meanwhile.
  * Returns: 0, FERRY_ENOTHREAD, APR_ENOMEM, or an OS code. */
-ferry_status fy_manager_start(fy_process_pool *pool);
+ferry_status fy_manager_ensure(fy_process_pool *pool);
 
 /* Has the manager look at everything again. Under the lock. */
 void fy_manager_wake(fy_process_pool *pool);

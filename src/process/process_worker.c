@@ -247,7 +247,7 @@ static void end_running(fy_process_worker *worker, const fy_offer *what, fy_endi
     describe_death(worker, how, sizeof how);
     pool->done++;
     pool->failed++;
-    worker->failed++;
+    fy_histogram_add(pool->run_time, fy_process_worker_busy_us(worker));
     if (worker->is_sacrificed && fy_job_is_late(what->job))
         fy_endings_add_failure(endings, what->job, FERRY_ETIMEDOUT, worker->name,
                                "its time was up while it ran, and its worker process was killed");
