@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One contract for all pools: the same tests through the same calls, on threads and on processes. What a job leaves
  * behind it leaves on the board, which both see. */
+#include "ferry/run.h"
+
+static ferry_function see_the_value;
+
+#define FY_MORE_PORTABLES {"see_the_value", see_the_value, 0},
 #include "support/processes.h"
 
-#include "support/loops.h"
+#include "support/tasks.h"
 
 enum { WORKERS = 2, JOBS = 50 };
 
@@ -244,6 +249,40 @@ static void futures_work_the_same(void) {
     on_each(futures_on);
 }
 
+/* ---- values ---- */
+
+static ferry_context_var *var; /* of this process */
+
+static ferry_status see_the_value(void *arg, ferry_call *call) {
+    (void)arg;
+    CHECK_STATUS(ferry_context_var_set(var, "job"), ferry_is_worker() ? APR_EINVAL : 0);
+    return ferry_return_integer(call, ferry_context_var_get(var) != NULL);
+}
+
+static ferry_status call_with_a_value(void *pool, ferry_call *call) {
+    int64_t where = 0;
+    int is_seen = -1;
+    (void)call;
+    CHECK_STATUS(ferry_context_var_set(var, "task"), 0);
+    CHECK_STATUS(ferry_call_in(pool, fy_pid, NULL, &where), 0);
+    CHECK_STATUS(ferry_call_in(pool, see_the_value, NULL, &is_seen), 0);
+    CHECK_INT(is_seen, where == fy_system_process_id());
+    CHECK_STRING(ferry_context_var_get(var), "task");
+    return 0;
+}
+
+static void call_with_a_value_on(ferry_executor *pool) {
+    ferry_loop *loop = new_loop();
+    CHECK_STATUS(ferry_context_var_create("request", NULL, &var), 0);
+    CHECK_STATUS(run_task(loop, call_with_a_value, pool), 0);
+    ferry_context_var_unref(var);
+    end_loop(loop);
+}
+
+static void values_hinder_no_call(void) {
+    on_each(call_with_a_value_on);
+}
+
 /* ---- pools of both kinds together ---- */
 
 static ferry_executor *inner_pool;
@@ -306,6 +345,7 @@ static const fy_test tests[] = {
     FY_TEST(shutdown_works_the_same),
     FY_TEST(callbacks_work_the_same),
     FY_TEST(futures_work_the_same),
+    FY_TEST(values_hinder_no_call),
     FY_TEST(thread_may_wait_for_a_process),
     FY_TEST(callback_of_one_pool_may_submit_to_the_other),
     FY_TEST(limited_view_is_of_threads_alone),

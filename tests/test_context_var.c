@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "ferry/run.h"
+#include "support/jobs.h"
+#include "support/manual.h"
 #include "support/tasks.h"
 
 static ferry_context_var *var;
@@ -187,6 +189,64 @@ static void job_sees_the_values_of_the_task_that_called_for_it(void) {
     end(loop, 2);
 }
 
+static ferry_status set_and_call_in(void *executor, ferry_call *call) {
+    int number = 0;
+    SET("a");
+    ferry_status status = ferry_call_in(executor, see_a_in_a_job, NULL, &number);
+    SEES("a");
+    return status ? status : ferry_return_integer(call, number);
+}
+
+static void job_sees_them_on_any_executor_of_the_process(void) {
+    ferry_loop *loop = begin();
+    ferry_executor *pool = fy_pool_of(1), *view = NULL;
+    fy_manual manual;
+    CHECK_STATUS(ferry_executor_limited(pool, 1, &view), 0);
+    CHECK_STATUS(run_task(loop, set_and_call_in, view), 0);
+    CHECK_STATUS(ferry_executor_close(view), 0);
+    CHECK_STATUS(ferry_executor_close(pool), 0);
+    fy_manual_open(&manual);
+    ferry_task *task = new_task(loop, set_and_call_in, manual.executor);
+    turn(loop);
+    CHECK_INT(fy_manual_run_all(&manual, "hand_0"), 1);
+    CHECK_STATUS(run_until(loop, task), 0);
+    CHECK_INT(ferry_future_integer(task), 1);
+    ferry_future_unref(task);
+    fy_manual_close(&manual);
+    end(loop, 4);
+}
+
+/* Nobody sees them: the job is refused, cancelled before it could start, or dropped; or the loop is closed. */
+static void values_of_a_job_that_never_runs_are_given_back(void) {
+    ferry_loop *loop = begin();
+    fy_manual manual;
+    fy_manual_open(&manual);
+    manual.refusal = FERRY_EFULL;
+    CHECK_STATUS(run_task(loop, set_and_call_in, manual.executor), FERRY_EFULL);
+    CHECK_INT(atomic_load(&freed), 1);
+    manual.refusal = 0;
+    ferry_task *task = new_task(loop, set_and_call_in, manual.executor);
+    turn(loop);
+    CHECK(ferry_future_cancel(task));
+    CHECK_STATUS(run_until(loop, task), FERRY_ECANCELED);
+    CHECK_INT(atomic_load(&freed), 2);
+    CHECK_INT(fy_manual_run_all(&manual, "hand_0"), 1);
+    ferry_future_unref(task);
+    task = new_task(loop, set_and_call_in, manual.executor);
+    turn(loop);
+    ferry_job_drop(fy_manual_take(&manual));
+    CHECK_STATUS(run_until(loop, task), FERRY_EAWAITED_CANCELED);
+    CHECK_INT(atomic_load(&freed), 3);
+    ferry_future_unref(task);
+    ferry_future_unref(new_task(loop, set_and_call_in, manual.executor));
+    turn(loop);
+    end_loop(loop);
+    ferry_job_drop(fy_manual_take(&manual));
+    fy_manual_close(&manual);
+    CHECK_INT(atomic_load(&freed), 4);
+    ferry_context_var_unref(var);
+}
+
 /* ---- several, and misuse ---- */
 
 static ferry_status set_two(void *arg, ferry_call *call) {
@@ -242,6 +302,8 @@ static const fy_test tests[] = {
     FY_TEST(task_runs_in_the_context_it_is_given),
     FY_TEST(copy_outlives_the_task),
     FY_TEST(job_sees_the_values_of_the_task_that_called_for_it),
+    FY_TEST(job_sees_them_on_any_executor_of_the_process),
+    FY_TEST(values_of_a_job_that_never_runs_are_given_back),
     FY_TEST(variables_do_not_disturb_each_other),
     FY_TEST(calls_that_make_no_sense_are_refused),
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Task-local values: what a task sets is seen by it, by the tasks it makes afterwards, and by the jobs it hands to
- * other threads with ferry_to_thread, and by nobody else (`contextvars`). Callbacks of a loop have none. */
+ * other threads with ferry_to_thread and ferry_call_in, and by nobody else (`contextvars`). Callbacks of a loop have
+ * none. */
 #ifndef FERRY_CONTEXT_H
 #define FERRY_CONTEXT_H
 
@@ -37,7 +38,7 @@ FERRY_API void *ferry_context_var_get(const ferry_context_var *var);
 /* Sets it for the calling task or job, and for what that makes from now on (`set`).
  *
  * Owns:    on success the value is the variable's; else it stays yours.
- * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ENOTASK (no task is calling, and no job that a task has called for).
+ * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ENOTASK (no task is calling, and no job that carries the values of one).
  * Thread:  any. */
 FERRY_API ferry_status ferry_context_var_set(ferry_context_var *var, void *value);
 

@@ -87,7 +87,10 @@ FERRY_API ferry_status ferry_runner_close(ferry_runner *runner);
  * Thread:  loop, in a task. */
 #define ferry_to_thread(function, arg, ret_value) ferry_call_in(NULL, function, arg, ret_value)
 
-/* The same on an executor of any kind. Thread: loop, in a task. */
+/* The same on an executor of any kind. The function sees the task's values (context.h) wherever it runs in this
+ * process. A process pool takes a portable function whose argument is NULL, and runs it without them.
+ *
+ * Thread: loop, in a task. */
 #define ferry_call_in(executor, function, arg, ret_value) \
     ferry_call_in_from(FERRY_HERE, executor, function, arg, FERRY_PLACE(ret_value))
 FERRY_API ferry_status ferry_call_in_from(const char *origin, ferry_executor *executor_or_null,

@@ -238,9 +238,8 @@ static inline ferry_status choose(ferry_loop **loop, ferry_executor **executor) 
     return FY_LIKELY(*executor != NULL) ? fy_executor_check(*executor) : fy_default_executor_get(*loop, executor);
 }
 
-ferry_status ferry_run_in_executor_with_from(const char *origin, ferry_loop *loop_or_null,
-                                             ferry_executor *executor_or_null, const ferry_job_options *options,
-                                             ferry_future **ret_future) {
+ferry_status fy_run_in_executor(const char *origin, ferry_loop *loop_or_null, ferry_executor *executor_or_null,
+                                const ferry_job_options *options, struct fy_values *values, ferry_future **ret_future) {
     ferry_status status = fy_job_options_check(options);
     if (!status)
         status = choose(&loop_or_null, &executor_or_null);
@@ -249,10 +248,16 @@ ferry_status ferry_run_in_executor_with_from(const char *origin, ferry_loop *loo
     fy_async_job *self = create_async(loop_or_null, origin, executor_or_null, options->function, options->arg);
     if (!self)
         return APR_ENOMEM;
-    status = fy_job_add_options(&self->job, options);
+    status = fy_job_add_options(&self->job, options, values);
     if (!status)
         status = start_timer(loop_or_null, self);
     return status ? undo_create(loop_or_null, self, status) : submit(loop_or_null, self, ret_future);
+}
+
+ferry_status ferry_run_in_executor_with_from(const char *origin, ferry_loop *loop_or_null,
+                                             ferry_executor *executor_or_null, const ferry_job_options *options,
+                                             ferry_future **ret_future) {
+    return fy_run_in_executor(origin, loop_or_null, executor_or_null, options, NULL, ret_future);
 }
 
 ferry_status ferry_run_in_executor_from(const char *origin, ferry_loop *loop_or_null, ferry_executor *executor_or_null,

@@ -107,6 +107,11 @@ ferry_status fy_pool_end_default(ferry_executor *executor, const char *origin, f
 /* default_executor.c: the loop's default executor (borrowed), made if need be. */
 ferry_status fy_default_executor_get(ferry_loop *loop, ferry_executor **ret_executor);
 
+/* bridge.c: as ferry_run_in_executor_with; the function sees the values, which may be NULL, if it runs in this process.
+ * One reference to them is the job's on success. */
+ferry_status fy_run_in_executor(const char *origin, ferry_loop *loop_or_null, ferry_executor *executor_or_null,
+                                const ferry_job_options *options, struct fy_values *values, ferry_future **ret_future);
+
 /* bridge.c: hangs this floor on a loop, once. */
 void fy_bridge_attach(ferry_loop *loop);
 

@@ -28,13 +28,13 @@ ferry_status fy_job_options_check(const ferry_job_options *options) {
     return sane ? 0 : APR_EINVAL;
 }
 
-static ferry_status create_extra(ferry_job *job, const ferry_job_options *options) {
+static ferry_status create_extra(ferry_job *job, const ferry_job_options *options, struct fy_values *values) {
     size_t size = (sizeof(fy_job_extra) + ARGUMENT_ALIGNMENT - 1) / ARGUMENT_ALIGNMENT * ARGUMENT_ALIGNMENT;
     fy_job_extra *extra = fy_malloc(size + options->arg_size);
     if (!extra)
         return APR_ENOMEM;
     *extra = (fy_job_extra){.arg_free = options->arg_free, .name = options->name,
-                            .arg_size = options->arg_size, .priority = options->priority};
+                            .arg_size = options->arg_size, .priority = options->priority, .values = values};
     if (options->timeout_us) {
         int64_t now_us = fy_clock_now();
         extra->timeout_us = options->timeout_us;
@@ -46,10 +46,10 @@ static ferry_status create_extra(ferry_job *job, const ferry_job_options *option
     return 0;
 }
 
-ferry_status fy_job_add_options(ferry_job *job, const ferry_job_options *options) {
+ferry_status fy_job_add_options(ferry_job *job, const ferry_job_options *options, struct fy_values *values) {
     bool is_simple = !options->arg_size && !options->arg_free && !options->priority && !options->timeout_us &&
-                     !options->name;
-    return is_simple ? 0 : create_extra(job, options);
+                     !options->name && !values;
+    return is_simple ? 0 : create_extra(job, options, values);
 }
 
 void fy_job_fini_options(ferry_job *job) {
@@ -65,7 +65,7 @@ ferry_status fy_job_create_plain(const char *origin, ferry_executor *executor, c
     fy_job_init(&plain->job, origin, executor, options->function, options->arg, FY_JOB_PENDING);
     plain->job.watchers = NULL;
     atomic_init(&plain->job.refs, 2);
-    ferry_status status = fy_job_add_options(&plain->job, options);
+    ferry_status status = fy_job_add_options(&plain->job, options, NULL);
     if (status) {
         fy_free(plain);
         return status;
@@ -84,12 +84,21 @@ ferry_job *ferry_job_ref(ferry_job *job) {
     return job;
 }
 
+static void release_values(ferry_job *job) {
+    struct fy_values *values = job->extra->values;
+    job->extra->values = NULL;
+    if (values)
+        fy_job_as_async(job)->future.loop->tasks.hooks->unref_values(values);
+}
+
 void fy_job_release_arg(ferry_job *job) {
-    if (!job->extra || !job->extra->arg_free)
+    if (!job->extra)
         return;
+    release_values(job);
     ferry_free *arg_free = job->extra->arg_free;
     job->extra->arg_free = NULL;
-    arg_free(job->arg);
+    if (arg_free)
+        arg_free(job->arg);
 }
 
 void ferry_job_unref(ferry_job *job) {

@@ -54,6 +54,7 @@ typedef struct fy_job_extra {
     int64_t timeout_us;       /* what the deadline was made of */
     ferry_handle *timer;      /* async, loop's thread: of the deadline, while it is pending; not counted */
     ferry_job *wrapped;       /* async, of a wrapped future: the job whose outcome it borrows; one reference */
+    struct fy_values *values; /* async, of a task's call: what its function sees; one reference. NULL: nothing */
     int priority;
 } fy_job_extra;
 
@@ -135,12 +136,12 @@ static inline void fy_job_init(ferry_job *job, const char *origin, ferry_executo
     atomic_init(&job->state, state);
 }
 
-/* Adds what the options ask for beyond function and argument; copies the argument if it is to be copied.
- * Returns: 0, APR_ENOMEM. */
-ferry_status fy_job_add_options(ferry_job *job, const ferry_job_options *options);
+/* Adds what the options ask for beyond function and argument, and the values, if there are any; copies the argument if
+ * it is to be copied. Returns: 0, APR_ENOMEM. */
+ferry_status fy_job_add_options(ferry_job *job, const ferry_job_options *options, struct fy_values *values);
 
-/* Gives back what that took, without calling the argument's destructor: the submission was refused, or it was
- * called. */
+/* Gives back what that took, without calling the argument's destructor or giving the values back: the submission was
+ * refused, or that is done. */
 void fy_job_fini_options(ferry_job *job);
 
 /* A plain job with two references: the caller's and the executor's. Returns: 0, APR_ENOMEM. */
@@ -188,7 +189,7 @@ static inline void fy_job_show_cancelled(ferry_job *job, bool is_cancelled) {
 /* Makes the outcome agree with the status that the function returned. */
 void fy_job_settle(ferry_job *job, ferry_status status);
 
-/* Calls the argument's destructor if there is one that was not called yet. */
+/* Calls the argument's destructor, and gives the values back, if that was not done yet. */
 void fy_job_release_arg(ferry_job *job);
 
 #define FY_JOB_LATE "the job's time was up before it could start"

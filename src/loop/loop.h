@@ -58,6 +58,8 @@ typedef struct fy_loop_io {
     void (*close)(ferry_loop *loop);          /* the loop is closing: take everything back from the kernel */
 } fy_loop_io;
 
+struct fy_values;
+
 /* What the tasks' floor does at moments of the loop's. */
 typedef struct fy_task_hooks {
     void (*wake)(ferry_handle *handle); /* a task's turn has come */
@@ -65,6 +67,7 @@ typedef struct fy_task_hooks {
     void (*close)(ferry_loop *loop);   /* the loop will be closed: it can still make turns */
     void (*abandon)(ferry_loop *loop); /* nothing runs on it any more */
     ferry_status (*call_sleep)(const char *origin, int64_t duration_us); /* ferry_call_sleep of a task's call */
+    void (*unref_values)(struct fy_values *values); /* of a job that a task has called for; on any thread */
 } fy_task_hooks;
 
 typedef struct fy_loop_tasks {

@@ -120,21 +120,14 @@ static ferry_status set(fy_values **place, ferry_context_var *var, void *pointer
 
 /* ---- who is calling ---- */
 
-ferry_status fy_values_job(void *arg, ferry_call *call) {
-    fy_values_call *self = arg;
-    fy_frame_current()->job->extra->arg_size = 0; /* what was copied is the wrapper; the function's own is a pointer */
-    return self->function(self->arg, call);
-}
-
 /* Where the caller's snapshot is; NULL: it has none. */
 static fy_values **current(void) {
     fy_task *task = fy_task_current();
     if (task)
         return task->given ? &task->given->values : &task->values;
     const fy_frame *frame = fy_frame_current();
-    if (frame && frame->job->function == fy_values_job)
-        return &((fy_values_call *)frame->job->arg)->values;
-    return NULL;
+    fy_job_extra *extra = frame ? frame->job->extra : NULL;
+    return extra && extra->values ? &extra->values : NULL;
 }
 
 fy_values *fy_values_current(void) {

@@ -5,7 +5,6 @@
 #define FERRY_TASK_CONTEXT_VAR_H
 
 #include "ferry/context.h"
-#include "ferry/job.h"
 
 /* NULL is the empty one. */
 typedef struct fy_values fy_values;
@@ -21,15 +20,5 @@ void fy_values_unref(fy_values *values);
 
 /* Those that the caller sees (borrowed). */
 fy_values *fy_values_current(void);
-
-/* A job that sees its caller's values: run by fy_values_job with one of these, which has a reference to them, as its
- * argument. */
-typedef struct fy_values_call {
-    ferry_function *function;
-    void *arg;
-    fy_values *values;
-} fy_values_call;
-
-ferry_status fy_values_job(void *values_call, ferry_call *call);
 
 #endif

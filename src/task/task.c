@@ -24,7 +24,7 @@ static void describe_stack(const fy_context *context, char *buffer, size_t size)
 
 static const fy_task_hooks hooks = {
     .wake = fy_task_wake, .leave = fy_coroutine_leave, .close = fy_tasks_close, .abandon = fy_tasks_abandon,
-    .call_sleep = ferry_sleep_from};
+    .call_sleep = ferry_sleep_from, .unref_values = fy_values_unref};
 
 ferry_status fy_tasks_of(ferry_loop *loop, fy_tasks **ret_tasks) {
     if (FY_UNLIKELY(!loop->tasks.state)) {
@@ -127,7 +127,7 @@ static ferry_status add_options(fy_task *task, const ferry_task_options *options
         return 0;
     ferry_job_options of_job = {FERRY_JOB_OPTIONS, .function = options->function, .arg = options->arg,
                                 .arg_size = options->arg_size, .arg_free = options->arg_free};
-    return fy_job_add_options(&task->cell.job, &of_job);
+    return fy_job_add_options(&task->cell.job, &of_job, NULL);
 }
 
 static ferry_status create(fy_tasks *tasks, const char *origin, const ferry_task_options *options,
