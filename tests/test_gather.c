@@ -311,20 +311,56 @@ static void cancel_without_words_leaves_none(void) {
     end();
 }
 
-/* An error that was on its way when the gather was cancelled does not win, and is not reported either. */
-static void cancelled_gather_ends_cancelled_whatever_its_children_met(void) {
-    begin();
+/* One that was on its way when the gather was cancelled; not the last one to come. */
+static void error_of_a_child_ends_a_cancelled_gather_unless_it_collects(void) {
     for (int i = 0; i < 2; i++) {
         ferry_future *children[3];
+        begin();
         make_all(children, 3);
         ferry_future *gathered = gather(children, 3, both_flags[i]);
-        fail(children[0], APR_EGENERAL, "on its way");
+        fail(children[1], FERRY_EBROKEN, "on its way");
         CHECK(ferry_future_cancel_with_message(gathered, "enough"));
         settle();
-        CHECK(ferry_future_cancelled(gathered));
-        CHECK_STRING(ferry_future_message(gathered), "enough");
+        CHECK(ferry_future_cancelled(gathered) == (i == 1));
+        CHECK_STATUS(ferry_future_status(gathered), i == 1 ? FERRY_ECANCELED : FERRY_EBROKEN);
+        CHECK_STRING(ferry_future_message(gathered), i == 1 ? "enough" : "on its way");
         unref_both(gathered, children, 3);
+        end();
     }
+}
+
+/* The errors of its children count as looked at, its own does not. */
+static void error_in_answer_to_a_cancel_is_reported_if_nobody_asks(void) {
+    ferry_future *children[3];
+    begin();
+    make_all(children, 3);
+    ferry_future *gathered = gather(children, 3, 0);
+    fail(children[0], APR_EGENERAL, "nobody saw it");
+    fail(children[2], APR_EGENERAL, "nor this");
+    CHECK(ferry_future_cancel(gathered));
+    settle();
+    unref_both(gathered, children, 3);
+    CHECK_STRING(reports.all[0].message, "nobody saw it");
+    end_with_reports(1);
+}
+
+/* A child that was cancelled by another before is none that answers with an error. */
+static void cancelled_child_does_not_end_a_cancelled_gather_early(void) {
+    ferry_future *children[2], *inner, *halves[2];
+    begin();
+    make_all(children, 2);
+    inner = gather(children, 1, 0);
+    halves[0] = inner;
+    halves[1] = children[1];
+    ferry_future *whole = gather(halves, 2, 0);
+    CHECK(ferry_future_cancel(children[0]));
+    turn(loop);
+    CHECK(!ferry_future_cancelled(inner) && ferry_future_done(inner) && !ferry_future_done(whole));
+    CHECK(ferry_future_cancel(whole));
+    settle();
+    CHECK(ferry_future_cancelled(whole));
+    ferry_future_unref(inner);
+    unref_both(whole, children, 2);
     end();
 }
 
@@ -414,7 +450,9 @@ static const fy_test tests[] = {
     FY_TEST(errors_of_a_collection_that_never_ends_are_reported),
     FY_TEST(cancel_reaches_the_children_and_ends_it_with_the_message),
     FY_TEST(cancel_without_words_leaves_none),
-    FY_TEST(cancelled_gather_ends_cancelled_whatever_its_children_met),
+    FY_TEST(error_of_a_child_ends_a_cancelled_gather_unless_it_collects),
+    FY_TEST(error_in_answer_to_a_cancel_is_reported_if_nobody_asks),
+    FY_TEST(cancelled_child_does_not_end_a_cancelled_gather_early),
     FY_TEST(cancel_with_nothing_to_cancel_is_refused),
     FY_TEST(gathers_nest),
     FY_TEST(cancel_goes_down_to_the_grandchildren_and_the_end_comes_up),

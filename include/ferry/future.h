@@ -123,6 +123,9 @@ enum { FERRY_RETURN_EXCEPTIONS = 1 };
  * With FERRY_RETURN_EXCEPTIONS it waits for all and always has a result. Its integer is the number of children; their
  * values are read from the children, see ferry_gather_child. Of no children: done at once.
  *
+ * Cancelling it cancels the children. It is cancelled once all are done; by default an error that one of them answers
+ * with ends it as any other error does.
+ *
  * Owns:    takes a reference to each child; the array stays yours.
  * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_EWRONGLOOP, FERRY_ECLOSED, FERRY_EWRONGTHREAD.
  * Thread:  loop. */

@@ -59,13 +59,16 @@ static void finish_with_all(gather *self) {
     fy_future_finish(&self->future);
 }
 
+/* A cancellation that it has asked for itself is no error, but a child may answer with one. */
 static void take_error(gather *self, ferry_future *child) {
+    bool is_asked_for = self->cancel_requested && fy_future_peek(child) == FERRY_ECANCELED;
     if (self->future.state == FY_FUTURE_PENDING) {
-        if (self->collects || self->cancel_requested) {
+        if (self->collects) {
             self->met_errors = true;
             return;
         }
-        fy_future_finish_as(&self->future, child);
+        if (!is_asked_for)
+            fy_future_finish_as(&self->future, child);
     }
     child->looked_at = true;
 }
