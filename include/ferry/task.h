@@ -6,6 +6,9 @@
  * delivered once, at the next wait that suspends, as FERRY_ECANCELED; the function cleans up, waiting if it must, and
  * returns that status; or it does not, and goes on.
  *
+ * The modes of floating point (<fenv.h>: how is rounded, what traps) are each task's own. It begins with the loop's
+ * thread's, and an eager one with its maker's.
+ *
  * In C++ a task may wait inside a catch block and while an exception unwinds; on Windows only if the C++ runtime is
  * MinGW's, and a DLL. A loop whose tasks have begun is best run by one thread: a function that goes on on another one
  * may still have the former's thread-local addresses. */

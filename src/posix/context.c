@@ -164,26 +164,49 @@ static void behind_jump(context *self) {
 #endif
 }
 
-static inline void go_on(fy_context *from_base, fy_context *to_base, bool is_alike) {
+static inline void go_on(fy_context *from_base, fy_context *to_base, int how) {
     context *from = (context *)(void *)from_base;
     context *to = (context *)(void *)to_base;
     before_jump(from, to);
-    fy_switch_jump(&from->stopped, to->stopped, is_alike);
+    fy_switch_jump(&from->stopped, to->stopped, how);
     behind_jump(from);
 }
 
 void fy_context_switch(fy_context *from, fy_context *to) {
-    go_on(from, to, false);
+    go_on(from, to, 0);
 }
 
 void fy_context_switch_alike(fy_context *from, fy_context *to) {
-    go_on(from, to, true);
+    go_on(from, to, FY_SWITCH_ALIKE);
 }
 
 static void begin(void *arg) {
     context *self = arg;
     behind_jump(self);
     self->entry(&self->base);
+}
+
+#ifdef FY_SWITCH_UCONTEXT
+/* A stack would go on in the modes that it has stopped in, so its calls are made anew. */
+static void renew(context *self) {
+#ifdef WITH_ASAN
+    __asan_unpoison_memory_region(lowest(self), self->base.stack_size);
+#endif
+#ifdef WITH_TSAN
+    __tsan_destroy_fiber(self->fiber);
+    self->fiber = __tsan_create_fiber(0);
+#endif
+    self->stopped = fy_switch_prepare(self, begin, self);
+}
+#else
+static inline void renew(context *self) {
+    (void)self;
+}
+#endif
+
+void fy_context_switch_begin(fy_context *from, fy_context *to) {
+    renew((context *)(void *)to);
+    go_on(from, to, FY_SWITCH_BEGIN);
 }
 
 /* ---- the thread's own ---- */

@@ -13,6 +13,10 @@
 #define FY_SWITCH_UCONTEXT 1
 #endif
 
+/* How a jump is made; 0: neither. */
+#define FY_SWITCH_ALIKE 1 /* the other stack has stopped in the same calls */
+#define FY_SWITCH_BEGIN 2 /* the other stack goes on in the modes of floating point of this one */
+
 #ifdef __ASSEMBLER__
 #ifdef __APPLE__
 #define SYMBOL(name) _##name
@@ -29,16 +33,14 @@
 #define FUNCTION_END(name) .size name, . - name
 #endif
 #else
-#include <stdbool.h>
-
 /* Lays on the stack that ends at `top` what the first jump to it needs in order to call function(arg), which must not
  * return. Returns what that jump is given. */
 void *fy_switch_prepare(void *top, void (*function)(void *arg), void *arg);
 
 /* Stops here, leaves in *ret_stopped what a jump back needs, and goes on at `to`. What a called function may change of
- * the processor's state is lost; the modes of floating point are each stack's own on x86-64. is_alike: the other stack
- * has stopped in the same calls. */
-void fy_switch_jump(void **ret_stopped, void *to, bool is_alike);
+ * the processor's state is lost; the modes of floating point are each stack's own, except that ucontext does not know
+ * FY_SWITCH_BEGIN. */
+void fy_switch_jump(void **ret_stopped, void *to, int how);
 
 #endif
 #endif

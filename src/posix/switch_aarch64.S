@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The switch for 64-bit ARM. A stack that stands still has on its top, from low to high: d8 to d15, x19 to x28, the
- * frame pointer, and where to go on. */
+ * frame pointer, where to go on, and the floating point modes (FPCR), which are loaded only where they differ. */
 #include "posix/switch.h"
 
 #ifdef FY_SWITCH_AARCH64
@@ -9,8 +9,9 @@
 /* Alike or not, it returns. */
 FUNCTION(fy_switch_jump)
     .cfi_startproc
-    sub sp, sp, #160
-    .cfi_adjust_cfa_offset 160
+    sub sp, sp, #176
+    .cfi_adjust_cfa_offset 176
+    mrs x10, fpcr
     stp d8, d9, [sp, #0]
     stp d10, d11, [sp, #16]
     stp d12, d13, [sp, #32]
@@ -21,6 +22,7 @@ FUNCTION(fy_switch_jump)
     stp x25, x26, [sp, #112]
     stp x27, x28, [sp, #128]
     stp x29, x30, [sp, #144]
+    str x10, [sp, #160]
     .cfi_rel_offset x19, 64
     .cfi_rel_offset x20, 72
     .cfi_rel_offset x21, 80
@@ -36,6 +38,10 @@ FUNCTION(fy_switch_jump)
     mov x9, sp
     str x9, [x0]
     mov sp, x1
+    ldr x11, [sp, #160]
+    cmp x10, x11
+    b.ne 2f
+1:
     ldp d8, d9, [sp, #0]
     ldp d10, d11, [sp, #16]
     ldp d12, d13, [sp, #32]
@@ -46,8 +52,9 @@ FUNCTION(fy_switch_jump)
     ldp x25, x26, [sp, #112]
     ldp x27, x28, [sp, #128]
     ldp x29, x30, [sp, #144]
-    add sp, sp, #160
-    .cfi_adjust_cfa_offset -160
+    .cfi_remember_state
+    add sp, sp, #176
+    .cfi_adjust_cfa_offset -176
     .cfi_restore x19
     .cfi_restore x20
     .cfi_restore x21
@@ -61,6 +68,11 @@ FUNCTION(fy_switch_jump)
     .cfi_restore x29
     .cfi_restore x30
     ret
+2:
+    .cfi_restore_state
+    tbnz w2, #1, 1b /* FY_SWITCH_BEGIN */
+    msr fpcr, x11
+    b 1b
     .cfi_endproc
 FUNCTION_END(fy_switch_jump)
 
@@ -77,7 +89,9 @@ FUNCTION_END(fy_switch_begin)
 FUNCTION(fy_switch_prepare)
     .cfi_startproc
     and x9, x0, #-16
-    sub x0, x9, #160
+    sub x0, x9, #176
+    mrs x10, fpcr
+    str x10, [x0, #160]
     stp xzr, xzr, [x0, #0]
     stp xzr, xzr, [x0, #16]
     stp xzr, xzr, [x0, #32]

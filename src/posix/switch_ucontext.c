@@ -37,8 +37,8 @@ void *fy_switch_prepare(void *top, void (*function)(void *arg), void *arg) {
     return context;
 }
 
-void fy_switch_jump(void **ret_stopped, void *to, bool is_alike) {
-    (void)is_alike;
+void fy_switch_jump(void **ret_stopped, void *to, int how) {
+    (void)how;
     ucontext_t here;
     *ret_stopped = &here;
     (void)swapcontext(&here, to);

@@ -68,7 +68,7 @@ FUNCTION(fy_switch_jump)
     popq %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
-    testb %dl, %dl
+    testb $FY_SWITCH_ALIKE, %dl
     jz 3f
     retq
 3:
@@ -78,6 +78,8 @@ FUNCTION(fy_switch_jump)
     jmpq *%rcx
 2:
     .cfi_restore_state
+    testb $FY_SWITCH_BEGIN, %dl
+    jnz 1b
     ldmxcsr (%rsp)
     fldcw 4(%rsp)
     jmp 1b

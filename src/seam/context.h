@@ -15,7 +15,8 @@
 
 typedef struct fy_context fy_context;
 
-/* What a fresh context begins with, at the first switch to it. Must never return: it switches away for good. */
+/* What a fresh context begins with, at the first switch to it, and perhaps again (fy_context_switch_begin). Must never
+ * return: it switches away for good. */
 typedef void fy_context_entry(fy_context *self);
 
 /* A port's context begins with this. */
@@ -43,8 +44,13 @@ ferry_status fy_context_create(size_t stack_size, fy_context_entry *entry, fy_co
 /* Nobody runs on it. What stood on its stack is gone without a word. */
 void fy_context_destroy(fy_context *context);
 
-/* Stops here, on `from`, which is the one that runs, and goes on where `to` has stopped. */
+/* Stops here, on `from`, which is the one that runs, and goes on where `to` has stopped. The modes of floating point,
+ * such as how is rounded, are each context's own. */
 void fy_context_switch(fy_context *from, fy_context *to);
+
+/* The same to a context that is fresh, or is to begin anew with whatever its entry does next: it takes over the modes
+ * of `from`. It goes on where it has stopped, or calls its entry again. */
+void fy_context_switch_begin(fy_context *from, fy_context *to);
 
 /* The same, and quicker if both stop here in the same calls; if they do not, only slower. */
 void fy_context_switch_alike(fy_context *from, fy_context *to);

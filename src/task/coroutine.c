@@ -147,9 +147,13 @@ void fy_task_step(fy_task *task, ferry_future *done) {
         ferry_future_unref(done);
         return;
     }
+    bool begins = task->stage == FY_TASK_CREATED;
     task->resumer = tasks->current;
     go_on(tasks, task);
-    fy_context_switch(back(task), task->context);
+    if (begins)
+        fy_context_switch_begin(back(task), task->context);
+    else
+        fy_context_switch(back(task), task->context);
     task = tasks->current; /* perhaps another one, which went on in the place of this one */
     tasks->current = task->resumer;
     if (task->stage == FY_TASK_ENDED) {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Contexts are fibers: the system knows their stacks, guards them, and unwinds exceptions on them. What the C++ runtime
- * of MinGW keeps for a thread, and must be each stack's own, is changed with them, if that runtime is a DLL. */
+ * of MinGW keeps for a thread, and must be each stack's own, is changed with them, if that runtime is a DLL. So are the
+ * modes of floating point: the system keeps them for a fiber that asks for it, but not all of those that a compiler
+ * uses, nor everywhere; and a fiber that begins anew shall not have its own. */
 #include "seam/context.h"
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <windows.h>
 
@@ -23,6 +26,45 @@ typedef struct exceptions {
 
 typedef exceptions *exceptions_getter(void);
 
+/* ---- the modes of floating point ---- */
+
+#if defined(__GNUC__) && defined(__x86_64__)
+typedef struct modes {
+    uint32_t sse;
+    uint16_t x87;
+} modes;
+
+static modes read_modes(void) {
+    enum { MODES = 0xffc0 }; /* the rest tells what has happened */
+    modes now;
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(now.sse), "=m"(now.x87));
+    now.sse &= MODES;
+    return now;
+}
+
+/* To load them takes much longer than to look. */
+static void load_modes(const modes *wanted) {
+    modes now = read_modes();
+    if (now.sse != wanted->sse || now.x87 != wanted->x87)
+        __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(wanted->sse), "m"(wanted->x87));
+}
+#else
+#include <fenv.h>
+typedef fenv_t modes;
+
+static modes read_modes(void) {
+    modes now;
+    (void)fegetenv(&now); /* cannot fail where there are any */
+    return now;
+}
+
+static void load_modes(const modes *wanted) {
+    (void)fesetenv(wanted);
+}
+#endif
+
+/* ---- */
+
 static _Atomic(exceptions_getter *) exceptions_of_thread; /* or NULL */
 
 typedef struct context {
@@ -30,6 +72,7 @@ typedef struct context {
     void *fiber;
     exceptions exceptions;
     fy_context_entry *entry;
+    modes modes;    /* with which it goes on */
     bool was_fiber; /* a thread's own: before it was opened */
 } context;
 
@@ -63,6 +106,7 @@ static void CALLBACK begin(void *arg) {
     context *self = arg;
     ULONG kept = FY_STACK_MIN_BYTES / 2;
     (void)SetThreadStackGuarantee(&kept); /* refused: an overflow ends the program without a word */
+    load_modes(&self->modes);
     self->entry(&self->base);
 }
 
@@ -74,7 +118,7 @@ ferry_status fy_context_create(size_t stack_size, fy_context_entry *entry, fy_co
     context *self = fy_malloc(sizeof *self);
     if (!self)
         return ENOMEM;
-    *self = (context){.base = {.stack_size = stack_size}, .entry = entry};
+    *self = (context){.base = {.stack_size = stack_size}, .entry = entry, .modes = read_modes()};
     self->fiber = CreateFiberEx(FY_STACK_MIN_BYTES / 2, stack_size, FIBER_FLAG_FLOAT_SWITCH, begin, self);
     if (!self->fiber) {
         fy_free(self);
@@ -99,7 +143,14 @@ void fy_context_switch(fy_context *from_base, fy_context *to_base) {
         from->exceptions = *current;
         *current = to->exceptions;
     }
+    from->modes = read_modes();
     SwitchToFiber(to->fiber);
+    load_modes(&from->modes);
+}
+
+void fy_context_switch_begin(fy_context *from, fy_context *to_base) {
+    ((context *)(void *)to_base)->modes = read_modes();
+    fy_context_switch(from, to_base);
 }
 
 void fy_context_switch_alike(fy_context *from, fy_context *to) {
