@@ -103,7 +103,8 @@ FERRY_API ferry_status ferry_call_in_from(const char *origin, ferry_executor *ex
  * cancelling it, also after a wait that timed out, ends the job at once and cancels the task.
  *
  * Owns:    *ret_job is one reference (ret_job may be NULL: nobody asks, and an error goes to the loop's exception
- *          handler). The caller holds a reference to the loop.
+ *          handler). A pointer or bytes are the job's, and the task itself answers NULL. The caller holds a reference
+ *          to the loop.
  * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ECLOSED, FERRY_EFORKED, or an OS code. A loop that is closed before the
  *          task could begin, or that has no memory for it, is the job's outcome: FERRY_ECLOSED, APR_ENOMEM.
  * Thread:  any. */

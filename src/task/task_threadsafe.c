@@ -2,7 +2,7 @@
 /* Tasks that other threads ask for. The asking thread has a job; the loop has a task; between them stands a bridge,
  * which plays the executor whose queue the job is in, so that a cancel finds it.
  *
- *   the job    pending until the task has ended: then the loop's thread claims it, moves the outcome over and finishes
+ *   the job    pending until the task has ended: then the loop's thread claims it, gives it the outcome and finishes
  *              it; or it was cancelled meanwhile, and is acknowledged. Only the loop's thread does either.
  *   the task   read and written by the loop's thread alone. There from the delivery of `begin` until it ends.
  *   begin      sent once, by the thread that asks, before anybody else can know the job.
@@ -59,24 +59,29 @@ static void fail(bridge *self, ferry_status status, const char *message) {
     ferry_executor_unref(&self->base);
 }
 
-/* The value goes over, and with it the duty to look at an error, if anybody can. */
-static void hand_over(ferry_future *future, ferry_job *job, bool is_asked_for) {
-    ferry_status status = fy_future_peek(future);
-    if (is_asked_for || !status) {
-        *fy_job_outcome(job) = future->outcome;
-        future->outcome = (fy_outcome){.kind = FY_VALUE_NONE};
+/* Whoever has the job is told the same as whoever has the task, and looks at an error; but a pointer has one owner. */
+static void hand_over(ferry_future *future, ferry_job *job) {
+    fy_outcome *outcome = fy_job_outcome(job);
+    if (future->outcome.kind == FY_VALUE_POINTER || future->outcome.kind == FY_VALUE_BYTES) {
+        *outcome = future->outcome;
+        fy_outcome_forget(&future->outcome);
+    } else {
+        fy_outcome_borrow(outcome, &future->outcome);
     }
-    (void)ferry_job_finish(job, status);
+    future->looked_at = true;
 }
 
 static void end_job(fy_task *task, void *arg) {
     bridge *self = arg;
     ferry_future *future = &task->cell.future;
     self->task = NULL;
-    if (!ferry_future_cancelled(future) && ferry_job_claim(self->job))
-        hand_over(future, self->job, self->is_asked_for);
-    else
+    if (!ferry_future_cancelled(future) && ferry_job_claim(self->job)) {
+        if (self->is_asked_for)
+            hand_over(future, self->job);
+        (void)ferry_job_finish(self->job, fy_future_peek(future));
+    } else {
         ferry_job_drop(self->job);
+    }
     ferry_executor_unref(&self->base);
 }
 
