@@ -91,8 +91,10 @@ ferry_status fy_context_open_own(fy_context **ret_context) {
         find_exceptions();
     own = (context){.was_fiber = IsThreadAFiber()};
     own.fiber = own.was_fiber ? GetCurrentFiber() : ConvertThreadToFiberEx(NULL, FIBER_FLAG_FLOAT_SWITCH);
+    if (!own.fiber)
+        return ENOMEM;
     *ret_context = &own.base;
-    return own.fiber ? 0 : ENOMEM;
+    return 0;
 }
 
 void fy_context_close_own(fy_context *context_of_thread) {
