@@ -120,7 +120,8 @@ FERRY_API size_t ferry_task_uncancel(ferry_task *task);
 FERRY_API ferry_status ferry_await_from(const char *origin, ferry_future *future);
 
 /* Where a value is put, and of which kind it is to be: FERRY_PLACE(&value) for an int, an int64_t (long, long long), a
- * double, or a pointer of any kind; FERRY_PLACE(NULL), in C++ of nullptr: it is not wanted. */
+ * double, or a pointer of any kind; for any other number (size_t, float) it does not compile. FERRY_PLACE(NULL), in C++
+ * of nullptr: it is not wanted. */
 typedef struct ferry_place {
     void *address;
     int kind;
@@ -289,10 +290,20 @@ inline ferry_status ferry_await_each_from(const char *origin, Futures *...future
 }
 #define FERRY_AWAIT_ALL(...) ferry_await_each_from(FERRY_HERE, __VA_ARGS__)
 #else
+/* What is no kind, and does not compile as one. */
+struct ferry_no_place {
+    char nothing;
+};
+#define FERRY_NO_PLACE ((struct ferry_no_place){0})
 #define FERRY_PLACE(ret_value)                                                                                \
-    ((ferry_place){(ret_value), _Generic((ret_value), int *: FERRY_PLACE_INT, long *: FERRY_PLACE_LONG,      \
-                                         long long *: FERRY_PLACE_INT64, double *: FERRY_PLACE_REAL,         \
-                                         default: FERRY_PLACE_POINTER)})
+    ((ferry_place){(ret_value), _Generic((ret_value), int *: FERRY_PLACE_INT, long *: FERRY_PLACE_LONG,       \
+                                         long long *: FERRY_PLACE_INT64, double *: FERRY_PLACE_REAL,          \
+                                         _Bool *: FERRY_NO_PLACE, char *: FERRY_NO_PLACE,                     \
+                                         signed char *: FERRY_NO_PLACE, unsigned char *: FERRY_NO_PLACE,      \
+                                         short *: FERRY_NO_PLACE, unsigned short *: FERRY_NO_PLACE,           \
+                                         unsigned *: FERRY_NO_PLACE, unsigned long *: FERRY_NO_PLACE,         \
+                                         unsigned long long *: FERRY_NO_PLACE, float *: FERRY_NO_PLACE,       \
+                                         long double *: FERRY_NO_PLACE, default: FERRY_PLACE_POINTER)})
 #define FERRY_AWAIT_ALL(...)                                                            \
     ferry_await_all((ferry_future *const[]){__VA_ARGS__},                               \
                     sizeof((ferry_future *const[]){__VA_ARGS__}) / sizeof(ferry_future *), 0)
