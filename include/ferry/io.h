@@ -11,8 +11,11 @@
  * Cancelling the future of an operation that still waits for its turn ends it at once. If it is with the kernel, the
  * future ends in one of the loop's next turns, when the kernel has let go of the buffer (until then it is not done):
  * with FERRY_ECANCELED, and then a recv has taken no bytes, an accept no connection, a recvfrom no datagram; or, if the
- * operation was over already, with its outcome, so that nothing is lost. Dropping the last reference to a future does
- * not cancel it. */
+ * operation was over already, with its outcome, so that nothing is lost. A task that was cancelled while it waited for
+ * one, directly or through a wait_for or a gather, is told FERRY_ECANCELED either way; if it is to lose nothing, it
+ * looks at the future before it lets go of it: with status 0, what was received is in the buffer and its size is the
+ * integer, all of a sendall is sent, a connect has connected; an accepted socket can be taken, or is closed with the
+ * future. Dropping the last reference to a future does not cancel it. */
 #ifndef FERRY_IO_H
 #define FERRY_IO_H
 

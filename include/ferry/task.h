@@ -109,8 +109,10 @@ FERRY_API size_t ferry_task_uncancel(ferry_task *task);
 /* ---- waiting: these block the calling task, and nobody else ---- */
 
 /* Waits until the future is done, and says only how the waiting went; the outcome is the future's to tell. Cancelling
- * the waiting task cancels the future (see ferry_shield for one that is not to be); if that then ends otherwise than
- * cancelled, the wait is no longer cancelled, either. A future that is done already is no wait.
+ * the waiting task cancels the future (see ferry_shield for one that is not to be); if that is a task, or made of
+ * tasks, and answers with another end, the wait is no longer cancelled, either. A socket's operation that was over by
+ * then does not answer: the wait is cancelled, and what was received, or accepted, is the future's to tell all the
+ * same. A future that is done already is no wait.
  *
  * Owns:    the future stays yours.
  * Returns: 0 once it is done, FERRY_ECANCELED (this task was cancelled), FERRY_ENOTASK (no task is calling),

@@ -220,6 +220,12 @@ static void request_again(fy_task *task) {
     fy_task_pass_on(task, message);
 }
 
+/* Asked to end, it has: but only what runs the user's code decides how. What an operation has done by then it has done
+ * without having been asked. */
+static bool has_answered(const ferry_future *future) {
+    return future->state == FY_FUTURE_DONE && future->kind != FY_FUTURE_OP;
+}
+
 ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future) {
     task->awaited = future;
     fy_done_callback_add_task(&task->wake, future);
@@ -229,7 +235,7 @@ ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future 
     task->awaited = NULL;
     bool is_passed_on = task->is_passed_on;
     task->is_passed_on = false;
-    bool is_cancelled = fy_task_take_cancel(task) || (is_passed_on && ferry_future_cancelled(future));
+    bool is_cancelled = fy_task_take_cancel(task) || (is_passed_on && !has_answered(future));
     return is_cancelled ? FERRY_ECANCELED : 0;
 }
 
