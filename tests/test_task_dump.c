@@ -80,6 +80,31 @@ static ferry_status own_a_group(void *future, ferry_call *call) {
     return ferry_task_group_close(group, 0);
 }
 
+static ferry_status await_both(void *futures, ferry_call *call) {
+    (void)call;
+    return ferry_await_all(futures, 2, 0);
+}
+
+static void all_that_are_awaited_together_stand_below_the_waiter(void) {
+    ferry_loop *loop = new_loop();
+    ferry_future *future = new_future(loop);
+    ferry_task *inner[2] = {named_task(loop, "inner", future), named_task(loop, "brother", future)};
+    ferry_task *outer = new_task(loop, await_both, inner);
+    CHECK_STATUS(ferry_task_set_name(outer, "outer"), 0);
+    turn(loop);
+    dump(loop);
+    CHECK(has("\n  outer ("));
+    CHECK(has("\n    await_all ("));
+    CHECK(has("\n      inner ("));
+    CHECK(has("\n      brother ("));
+    CHECK_STATUS(ferry_future_set_result(future), 0);
+    CHECK_STATUS(run_until(loop, outer), 0);
+    ferry_future_unref_all(inner, 2);
+    ferry_future_unref(outer);
+    ferry_future_unref(future);
+    end_loop(loop);
+}
+
 /* IN-004 */
 static void owner_of_a_group_stands_above_its_children(void) {
     ferry_loop *loop = new_loop();
@@ -269,6 +294,7 @@ static void dump_refuses_what_is_no_open_loop(void) {
 
 static const fy_test tests[] = {
     FY_TEST(tree_leads_from_the_waiter_through_gather_and_wait),
+    FY_TEST(all_that_are_awaited_together_stand_below_the_waiter),
     FY_TEST(owner_of_a_group_stands_above_its_children),
     FY_TEST(circle_through_gathers_is_shown_and_ends),
     FY_TEST(dump_leaves_no_mark_on_a_task_that_has_ended),

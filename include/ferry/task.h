@@ -142,7 +142,7 @@ enum { FERRY_PLACE_POINTER, FERRY_PLACE_INT, FERRY_PLACE_LONG, FERRY_PLACE_INT64
 FERRY_API ferry_status ferry_await_value_from(const char *origin, ferry_future *future, ferry_place place);
 
 /* Waits for all of them, and then returns the first failure among them, by their order. A cancellation of this task
- * cancels those that are pending.
+ * cancels all that are pending, at once, and is returned when these have ended, however they have.
  *
  * Returns: 0; as FERRY_AWAIT. With FERRY_RETURN_EXCEPTIONS only how the waiting went.
  * Thread:  loop, in a task. */

@@ -12,15 +12,59 @@ ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *futur
     return status;
 }
 
+/* ---- what a task waits for ---- */
+
+/* Several futures as one, which never ends: for as long as the task waits, whoever cancels or looks through it finds
+ * all that are left. It lies on the task's stack. */
+typedef struct several {
+    fy_classed_future base;
+    ferry_future *const *futures;
+    size_t count;
+    size_t current; /* the one that the task waits for; all before it are done. One reference */
+} several;
+
+static several *from_future(const ferry_future *future) {
+    return FY_CONTAINER(future, several, base.future);
+}
+
+static bool cancel_left(ferry_future *future, const char *message) {
+    const several *self = from_future(future);
+    bool any = false;
+    for (size_t i = self->current; i < self->count; i++)
+        any |= ferry_future_cancel_with_message(self->futures[i], message);
+    return any;
+}
+
+static ferry_future *member_left(const ferry_future *future, size_t index) {
+    const several *self = from_future(future);
+    return index < self->count - self->current ? self->futures[self->current + index] : NULL;
+}
+
+/* The task never goes on. */
+static void let_go(ferry_future *future) {
+    const several *self = from_future(future);
+    ferry_future_unref(self->futures[self->current]);
+}
+
+static const fy_future_class several_class = {.cancel = cancel_left, .member = member_left, .free = let_go};
+
+static ferry_future *awaited_by(const fy_task *task) {
+    ferry_future *future = task->awaited;
+    bool is_several = future && future->kind == FY_FUTURE_CLASSED && from_future(future)->base.class == &several_class;
+    return is_several ? member_left(future, 0) : future;
+}
+
 /* Whether the future, through tasks that wait for each other, waits for this task. */
 static bool waits_for(const ferry_future *future, const fy_task *task) {
     while (future && future->kind == FY_FUTURE_TASK) {
         if (fy_task_of(future) == task)
             return true;
-        future = fy_task_of(future)->awaited;
+        future = awaited_by(fy_task_of(future));
     }
     return false;
 }
+
+/* ---- one ---- */
 
 ferry_status ferry_await_from(const char *origin, ferry_future *future) {
     fy_task *task = fy_task_current();
@@ -54,19 +98,32 @@ ferry_status ferry_await_value_from(const char *origin, ferry_future *future, fe
 
 /* ---- several ---- */
 
-/* One after the other: all are awaited in the end, and only the task that waits is woken. When it is cancelled, those
- * that are pending are, too; and they are waited for, so that nothing of them is under way any more. */
-static ferry_status await_each(const char *origin, ferry_future *const *futures, size_t count) {
+/* One after the other, so that only the task that waits is woken. When it is cancelled, all that are pending are; and
+ * they are waited for, so that nothing of them is under way any more, but for those that took no request. */
+static ferry_status await_each(fy_task *task, several *self) {
     ferry_status first = 0;
-    for (size_t i = 0; i < count; i++) {
-        ferry_status status = ferry_await_from(origin, futures[i]);
-        if (status == FERRY_ECANCELED && !first)
-            for (size_t j = i + 1; j < count; j++)
-                (void)ferry_future_cancel(futures[j]);
+    for (; self->current < self->count; self->current++) {
+        ferry_future *future = self->futures[self->current];
+        if (future->state != FY_FUTURE_PENDING)
+            continue;
+        ferry_status status = FERRY_EDEADLK;
+        if (FY_LIKELY(!waits_for(future, task))) {
+            status = fy_task_wait_among(task, self->base.future.origin, ferry_future_ref(future), &self->base.future);
+            bool is_left = future->state == FY_FUTURE_PENDING;
+            ferry_future_unref(future);
+            if (is_left)
+                return FERRY_ECANCELED;
+        }
         if (!first)
             first = status;
     }
     return first;
+}
+
+static ferry_status await_several(fy_task *task, const char *origin, ferry_future *const *futures, size_t count) {
+    several self = {.base.class = &several_class, .futures = futures, .count = count};
+    fy_future_init(&self.base.future, fy_task_loop(task), FY_FUTURE_CLASSED, origin);
+    return await_each(task, &self);
 }
 
 static ferry_status check_each(const fy_task *task, ferry_future *const *futures, size_t count) {
@@ -82,14 +139,14 @@ static ferry_status check_each(const fy_task *task, ferry_future *const *futures
 }
 
 ferry_status ferry_await_all_from(const char *origin, ferry_future *const *futures, size_t count, int flags) {
-    const fy_task *task = fy_task_current();
+    fy_task *task = fy_task_current();
     if (!task)
         return FERRY_ENOTASK;
     if ((!futures && count) || (flags & ~FERRY_RETURN_EXCEPTIONS))
         return EINVAL;
     ferry_status status = check_each(task, futures, count);
     if (!status)
-        status = await_each(origin, futures, count);
+        status = await_several(task, origin, futures, count);
     for (size_t i = 0; i < count && !status && !(flags & FERRY_RETURN_EXCEPTIONS); i++)
         status = outcome_of(futures[i]);
     return status;

@@ -226,8 +226,9 @@ static bool has_answered(const ferry_future *future) {
     return future->state == FY_FUTURE_DONE && future->kind != FY_FUTURE_OP;
 }
 
-ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future) {
-    task->awaited = future;
+/* Until the one future is done; meanwhile a request goes to the other, which may be the same. */
+static inline ferry_status wait_for(fy_task *task, const char *origin, ferry_future *future, ferry_future *awaited) {
+    task->awaited = awaited;
     fy_done_callback_add_task(&task->wake, future);
     if (FY_UNLIKELY(task->must_cancel))
         request_again(task);
@@ -235,8 +236,16 @@ ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future 
     task->awaited = NULL;
     bool is_passed_on = task->is_passed_on;
     task->is_passed_on = false;
-    bool is_cancelled = fy_task_take_cancel(task) || (is_passed_on && !has_answered(future));
+    bool is_cancelled = fy_task_take_cancel(task) || (is_passed_on && !has_answered(awaited));
     return is_cancelled ? FERRY_ECANCELED : 0;
+}
+
+ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future) {
+    return wait_for(task, origin, future, future);
+}
+
+ferry_status fy_task_wait_among(fy_task *task, const char *origin, ferry_future *future, ferry_future *all) {
+    return wait_for(task, origin, future, all);
 }
 
 void fy_task_wake(ferry_handle *wake) {

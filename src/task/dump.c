@@ -16,6 +16,8 @@ static const char *kind_of(const ferry_future *future) {
         [FY_FUTURE_WAIT_FOR] = "wait_for", [FY_FUTURE_CLASSED] = "turn", /* at a lock, a queue and the like */
         [FY_FUTURE_JOB] = "job",       [FY_FUTURE_OP] = "operation"};
     size_t count = sizeof kinds / sizeof kinds[0];
+    if (future->kind == FY_FUTURE_CLASSED && fy_future_member(future, 0))
+        return "await_all";
     return future->kind < count && kinds[future->kind] ? kinds[future->kind] : "future";
 }
 

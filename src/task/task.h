@@ -135,6 +135,9 @@ ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *futur
 /* The same, and meanwhile a reference of the caller's is the task's: one that never goes on gives it up. */
 ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future);
 
+/* The same for one of those that `all` stands for, which is pending, the task's meanwhile, and told of requests. */
+ferry_status fy_task_wait_among(fy_task *task, const char *origin, ferry_future *future, ferry_future *all);
+
 /* place.c: puts the value of a future that is done with a result where it is wanted.
  * Returns: 0, FERRY_EWRONGTYPE. */
 ferry_status fy_place_put(ferry_place place, const ferry_future *future);

@@ -65,12 +65,11 @@ static void abandon(fy_tasks *tasks, fy_task *task) {
     if (!is_child)
         fy_task_run_defers(task);
     fy_scopes_drop(task);
-    ferry_future *awaited = task->awaited;
+    ferry_future_unref(task->awaited); /* perhaps it lies on the stack */
     task->awaited = NULL;
     if (task->context)
         fy_coroutine_release(task);
     fy_task_end_cancelled(task);
-    ferry_future_unref(awaited);
 }
 
 /* The youngest that does not run. Only in a child made by fork are there others: it closes its parent's loop inside of
