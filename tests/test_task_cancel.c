@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cancelling tasks: a request, counted, delivered once at the next wait that suspends; and what becomes of tasks whose
  * loop is closed. */
+#include <errno.h>
 #include <string.h>
 
 #include "support/reports.h"
@@ -58,6 +59,23 @@ static void task_that_cancels_itself_and_returns_ends_cancelled(void) {
     CHECK_STATUS(run_until(loop, task), FERRY_ECANCELED);
     CHECK(ferry_future_cancelled(task));
     CHECK_INT(ferry_future_integer(task), 0);
+    ferry_future_unref(task);
+    end_loop(loop);
+}
+
+static ferry_status cancel_oneself_and_fail(void *arg, ferry_call *call) {
+    (void)arg;
+    CHECK(ferry_future_cancel(ferry_current_task()));
+    return ferry_return_error(call, EIO, "the disk is gone");
+}
+
+static void error_is_not_lost_to_a_late_request(void) {
+    ferry_loop *loop = new_loop();
+    ferry_task *task = new_task(loop, cancel_oneself_and_fail, NULL);
+    CHECK_STATUS(run_until(loop, task), EIO);
+    CHECK(!ferry_future_cancelled(task));
+    CHECK_STRING(ferry_future_message(task), "the disk is gone");
+    CHECK_INT(ferry_task_cancelling(task), 1);
     ferry_future_unref(task);
     end_loop(loop);
 }
@@ -385,6 +403,7 @@ static void task_that_does_not_end_is_named(void) {
 static const fy_test tests[] = {
     FY_TEST(cancel_reaches_the_awaited_future_and_resumes_the_task),
     FY_TEST(task_that_cancels_itself_and_returns_ends_cancelled),
+    FY_TEST(error_is_not_lost_to_a_late_request),
     FY_TEST(task_that_swallows_a_cancellation_goes_on),
     FY_TEST(task_cancelled_before_its_first_step_never_runs),
     FY_TEST(cancel_of_a_task_about_to_wait_reaches_through),

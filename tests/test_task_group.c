@@ -288,6 +288,26 @@ static void owner_may_cancel_the_rest(void) {
     end_loop(loop);
 }
 
+static ferry_status cancel_the_group_and_fail(void *group, ferry_call *call) {
+    ferry_task_group_cancel(group);
+    return ferry_return_error(call, EIO, "the disk is gone");
+}
+
+static ferry_status child_cancels_the_rest(void *arg, ferry_call *call) {
+    ferry_task_group *group = open_group(0);
+    (void)arg;
+    (void)call;
+    CHECK_STATUS(ferry_task_group_create_task(group, cancel_the_group_and_fail, group, NULL), 0);
+    CHECK_STATUS(ferry_task_group_close(group, 0), EIO);
+    return 0;
+}
+
+static void error_of_a_child_that_cancels_its_group_is_told(void) {
+    ferry_loop *loop = new_loop();
+    CHECK_STATUS(run_task(loop, child_cancels_the_rest, NULL), 0);
+    end_loop(loop);
+}
+
 /* ---- limits ---- */
 
 static ferry_status live_long(void *arg, ferry_call *call) {
@@ -345,6 +365,7 @@ static const fy_test tests[] = {
     FY_TEST(nested_groups_that_fail_together_count_apart),
     FY_TEST(owner_may_cancel_the_rest),
     FY_TEST(child_that_answers_the_groups_cancel_with_an_error_has_failed),
+    FY_TEST(error_of_a_child_that_cancels_its_group_is_told),
     FY_TEST(ended_children_are_dropped_at_once),
     FY_TEST(nonsense_is_refused),
 };

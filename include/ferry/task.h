@@ -97,7 +97,8 @@ FERRY_API ferry_status ferry_loop_dump(ferry_loop *loop, void *file);
 /* ---- cancelling ---- */
 
 /* A task is cancelled as any future, by ferry_future_cancel: true says that the request was accepted, not that it has
- * ended. Each request counts; a task may undo them.
+ * ended. Each request counts; a task may undo them. One that is not delivered before the function returns makes a 0 of
+ * its a cancellation; an error stays the task's outcome.
  *
  * How many requests have not been undone (`cancelling`); 0 if it is no task. Thread: loop. */
 FERRY_API size_t ferry_task_cancelling(const ferry_task *task);

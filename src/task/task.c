@@ -359,8 +359,9 @@ void fy_task_end_cancelled(fy_task *task) {
     let_go(task);
 }
 
+/* A request that came too late to be delivered still makes a success a cancellation; an error is not to be lost. */
 void fy_task_end(fy_task *task, ferry_status status) {
-    if (task->must_cancel || status == FERRY_ECANCELED) {
+    if (status == FERRY_ECANCELED || (task->must_cancel && !status)) {
         fy_task_end_cancelled(task);
         return;
     }
