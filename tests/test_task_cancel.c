@@ -210,6 +210,67 @@ static void request_that_was_undone_is_never_delivered(void) {
     end_loop(loop);
 }
 
+static ferry_status sleep_with_nobody_else(void *arg, ferry_call *call) {
+    waiter *self = arg;
+    (void)call;
+    int64_t before_us = clock_of(ferry_running_loop());
+    self->went = ferry_sleep(AN_HOUR_US);
+    CHECK(clock_of(ferry_running_loop()) - before_us < AN_HOUR_US);
+    self->went_again = ferry_sleep(1);
+    return 0;
+}
+
+static void cancel_and_undo(ferry_task *task, int times) {
+    for (int i = 0; i < times; i++)
+        CHECK(ferry_future_cancel(task));
+    for (int i = times; i-- > 0;)
+        CHECK_INT(ferry_task_uncancel(task), i);
+}
+
+/* Cut short is cut short: never does a wait say that what it waited for has come. */
+static void wait_that_was_interrupted_is_cancelled_though_the_request_was_undone(void) {
+    ferry_loop *loop = new_loop();
+    for (int times = 1; times < 3; times++) {
+        waiter sleeping = {0}, awaiting = {.future = new_future(loop)};
+        ferry_task *sleeper = new_task(loop, sleep_with_nobody_else, &sleeping);
+        ferry_task *awaiter = new_task(loop, await_it, &awaiting);
+        turn(loop);
+        cancel_and_undo(sleeper, times);
+        cancel_and_undo(awaiter, times);
+        CHECK_STATUS(run_until(loop, sleeper), 0);
+        CHECK_STATUS(run_until(loop, awaiter), FERRY_ECANCELED);
+        CHECK_STATUS(sleeping.went, FERRY_ECANCELED);
+        CHECK_STATUS(sleeping.went_again, 0);
+        CHECK_STATUS(awaiting.went, FERRY_ECANCELED);
+        ferry_future_unref(awaiting.future);
+        ferry_future_unref(sleeper);
+        ferry_future_unref(awaiter);
+    }
+    end_loop(loop);
+}
+
+static ferry_status await_a_gather_of_itself(void *arg, ferry_call *call) {
+    waiter *self = arg;
+    (void)call;
+    CHECK_STATUS(ferry_gather(ferry_running_loop(), &self->task, 1, 0, &self->future), 0);
+    self->went = ferry_await(self->future);
+    CHECK(!ferry_future_done(self->future));
+    return 0;
+}
+
+static void wait_that_took_no_request_is_cancelled_though_it_was_undone(void) {
+    ferry_loop *loop = new_loop();
+    waiter self = {0};
+    self.task = new_task(loop, await_a_gather_of_itself, &self);
+    turn(loop);
+    cancel_and_undo(self.task, 2);
+    CHECK_STATUS(run_until(loop, self.task), 0);
+    CHECK_STATUS(self.went, FERRY_ECANCELED);
+    ferry_future_unref(self.future);
+    ferry_future_unref(self.task);
+    end_loop(loop);
+}
+
 /* What a scope does that cancels its own task and absorbs that. */
 static ferry_status inner_scope(ferry_status status, size_t before) {
     size_t left = ferry_task_uncancel(ferry_current_task());
@@ -409,6 +470,8 @@ static const fy_test tests[] = {
     FY_TEST(cancel_of_a_task_about_to_wait_reaches_through),
     FY_TEST(requests_are_counted_and_may_be_undone),
     FY_TEST(request_that_was_undone_is_never_delivered),
+    FY_TEST(wait_that_was_interrupted_is_cancelled_though_the_request_was_undone),
+    FY_TEST(wait_that_took_no_request_is_cancelled_though_it_was_undone),
     FY_TEST(inner_scope_absorbs_its_own_request_alone),
     FY_TEST(cancel_in_the_moment_of_completion_is_not_lost),
     FY_TEST(eager_task_makes_its_first_step_inside_the_call),

@@ -103,8 +103,8 @@ FERRY_API ferry_status ferry_loop_dump(ferry_loop *loop, void *file);
  * How many requests have not been undone (`cancelling`); 0 if it is no task. Thread: loop. */
 FERRY_API size_t ferry_task_cancelling(const ferry_task *task);
 
-/* Undoes one request and returns how many are left (`uncancel`). With none left, one that was not delivered yet never
- * will be. Thread: loop. */
+/* Undoes one request and returns how many are left (`uncancel`). With none left, one that has ended no wait yet never
+ * will; a wait that it has ended returns FERRY_ECANCELED all the same. Thread: loop. */
 FERRY_API size_t ferry_task_uncancel(ferry_task *task);
 
 /* ---- waiting: these block the calling task, and nobody else ---- */

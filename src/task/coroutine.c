@@ -213,6 +213,12 @@ bool fy_task_take_cancel(fy_task *task) {
     return must;
 }
 
+bool fy_task_take_interruption(fy_task *task) {
+    bool is_passed_on = task->is_passed_on;
+    task->is_passed_on = false;
+    return fy_task_take_cancel(task) || is_passed_on;
+}
+
 /* A request that came before the task had anything to pass it on to goes to what it is about to wait for. */
 static void request_again(fy_task *task) {
     const char *message = task->cancel_words ? task->cancel_words->message : NULL;

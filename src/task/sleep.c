@@ -20,7 +20,7 @@ static ferry_status sleep_for(fy_task *task, const char *origin, int64_t duratio
         fy_task_suspend(task, origin);
         ferry_handle_unref(task->timer);
         task->timer = NULL;
-        return fy_task_take_cancel(task) ? FERRY_ECANCELED : 0;
+        return fy_task_take_interruption(task) ? FERRY_ECANCELED : 0;
     }
     ferry_future *never = NULL;
     ferry_status status = fy_future_create_inner(fy_task_loop(task), origin, &never);

@@ -289,23 +289,24 @@ static void keep_words(fy_task *task, const char *message) {
 }
 
 /* Nothing that it waits for could be cancelled: if it is still to come, the task does not wait for it any longer. */
-static void stop_waiting(fy_task *task) {
+static bool stop_waiting(fy_task *task) {
     ferry_handle *waiting = task->timer ? task->timer : &task->wake;
     if (waiting->place != FY_HANDLE_WAITING || waiting->cancelled)
-        return;
+        return false;
     ferry_handle_cancel(waiting);
     fy_task_make_ready(task);
+    return true;
 }
 
-/* Tasks may wait for each other in a circle, through futures of several; the request goes round once. */
+/* Tasks may wait for each other in a circle, through futures of several; the request goes round once. A wait that was
+ * cut short cannot go on, even if the request is undone before the task hears of it. */
 void fy_task_pass_on(fy_task *task, const char *message) {
     task->is_passing_on = true;
-    task->is_passed_on = task->awaited && ferry_future_cancel_with_message(task->awaited, message);
+    bool is_taken = task->awaited && ferry_future_cancel_with_message(task->awaited, message);
     task->is_passing_on = false;
-    if (task->is_passed_on)
-        return;
-    task->must_cancel = true;
-    stop_waiting(task);
+    task->must_cancel |= !is_taken;
+    if (is_taken || stop_waiting(task))
+        task->is_passed_on = true;
 }
 
 static bool cancel_task(ferry_future *future, const char *message) {

@@ -8,8 +8,9 @@
  *                        of `awaited`; or `timer`
  *   ENDED      none      -                                                     no
  *
- * A cancel request goes to what the task waits for, if that can still be cancelled (`is_passed_on`); else it is kept
- * (`must_cancel`) and delivered at the next suspension. */
+ * A cancel request goes to what the task waits for, if that can still be cancelled; else it is kept (`must_cancel`) and
+ * delivered at the next suspension. Either way `is_passed_on` says that it has ended, or will end, the present wait,
+ * which is then cancelled whether or not the request is undone. */
 #ifndef FERRY_TASK_TASK_H
 #define FERRY_TASK_TASK_H
 
@@ -147,6 +148,9 @@ void fy_task_pass_on(fy_task *task, const char *message);
 
 /* Takes the request that is to be delivered now. */
 bool fy_task_take_cancel(fy_task *task);
+
+/* The same behind a wait for no future, also if it was cut short by a request that has been undone since. */
+bool fy_task_take_interruption(fy_task *task);
 
 /* defer.c: calls what was deferred. */
 void fy_task_run_defers(fy_task *task);
