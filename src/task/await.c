@@ -54,8 +54,18 @@ static ferry_future *awaited_by(const fy_task *task) {
     return is_several ? member_left(future, 0) : future;
 }
 
-/* Whether the future, through tasks that wait for each other, waits for this task. */
+static bool is_awaited(const fy_task *task) {
+    const ferry_handle *handle = task->cell.future.callbacks;
+    while (handle && handle->kind != FY_HANDLE_TASK)
+        handle = handle->next;
+    return handle;
+}
+
+/* Whether the future, through tasks that wait for each other, waits for this task, which runs. Mostly no task does, and
+ * then the chain, which may be long, is not looked at. */
 static bool waits_for(const ferry_future *future, const fy_task *task) {
+    if (future->kind != FY_FUTURE_TASK || !is_awaited(task))
+        return future == &task->cell.future;
     while (future && future->kind == FY_FUTURE_TASK) {
         if (fy_task_of(future) == task)
             return true;
