@@ -107,9 +107,60 @@ static void circle_of_many_is_refused(void) {
     end_chain(&self, 0);
 }
 
+static ferry_status cancel_the_last(void *arg, ferry_call *call) {
+    const chain *self = arg;
+    (void)call;
+    CHECK(ferry_future_cancel_with_message(last_of(self), "enough"));
+    CHECK(ferry_future_cancelled(self->end));
+    for (int i = 0; i < self->count; i++) {
+        CHECK_INT(ferry_task_cancelling(self->links[i]), 1);
+        CHECK(!ferry_future_done(self->links[i]));
+    }
+    return 0;
+}
+
+/* From a task, whose stack has no room for a call per link. */
+static void request_goes_down_a_long_chain(void) {
+    chain self;
+    begin_chain(&self);
+    turn(self.loop);
+    CHECK_STATUS(run_task(self.loop, cancel_the_last, &self), 0);
+    CHECK_STATUS(run_until(self.loop, last_of(&self)), FERRY_ECANCELED);
+    CHECK_STRING(ferry_future_message(last_of(&self)), "enough");
+    end_chain(&self, FERRY_ECANCELED);
+}
+
+static ferry_status await_a_gather_of(void *arg, ferry_call *call) {
+    ferry_task *const *task = arg;
+    ferry_future *gathered = NULL;
+    (void)call;
+    CHECK_STATUS(ferry_gather(ferry_running_loop(), task, 1, 0, &gathered), 0);
+    ferry_status status = ferry_await(gathered);
+    CHECK(ferry_future_cancelled(gathered));
+    ferry_future_unref(gathered);
+    return status;
+}
+
+/* The chain's end awaits a gather of its last one. Who waits for the one that was asked is who is interrupted. */
+static void request_goes_round_a_circle_once(void) {
+    chain self;
+    begin_chain(&self);
+    ferry_future_unref(self.end);
+    self.end = new_task(self.loop, await_a_gather_of, &self.links[self.count - 1]);
+    turn(self.loop);
+    turn(self.loop);
+    CHECK(ferry_future_cancel(self.links[0]));
+    for (int i = 0; i < self.count; i++)
+        CHECK_INT(ferry_task_cancelling(self.links[i]), 1);
+    CHECK_INT(ferry_task_cancelling(self.end), 1);
+    end_chain(&self, FERRY_ECANCELED);
+}
+
 static const fy_test tests[] = {
     FY_TEST(whoever_awaits_a_chain_does_not_walk_it),
     FY_TEST(circle_of_many_is_refused),
+    FY_TEST(request_goes_down_a_long_chain),
+    FY_TEST(request_goes_round_a_circle_once),
 };
 
 FY_TEST_MAIN("task_chain", tests)

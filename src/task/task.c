@@ -309,14 +309,33 @@ void fy_task_pass_on(fy_task *task, const char *message) {
         task->is_passed_on = true;
 }
 
-static bool cancel_task(ferry_future *future, const char *message) {
-    fy_task *task = fy_task_of(future);
-    if (task->is_passing_on)
-        return false;
+static void take_request(fy_task *task, const char *message) {
     task->cancelling++;
     fy_job_show_cancelled(&task->cell.job, true);
     keep_words(task, message);
+}
+
+/* The task that this one waits for, and that will take a request; or NULL. */
+static fy_task *next_in_chain(const fy_task *task) {
+    const ferry_future *awaited = task->awaited;
+    if (!awaited || awaited->kind != FY_FUTURE_TASK || awaited->state != FY_FUTURE_PENDING)
+        return NULL;
+    return fy_task_of(awaited)->is_passing_on ? NULL : fy_task_of(awaited);
+}
+
+/* However many tasks wait for each other one by one, the request goes down their chain without a call for each. */
+static bool cancel_task(ferry_future *future, const char *message) {
+    fy_task *first = fy_task_of(future), *task = first;
+    if (first->is_passing_on)
+        return false;
+    take_request(task, message);
+    for (fy_task *next; (next = next_in_chain(task)); task = next) {
+        task->is_passing_on = task->is_passed_on = true;
+        take_request(next, message);
+    }
     fy_task_pass_on(task, message);
+    for (; first != task; first = fy_task_of(first->awaited))
+        first->is_passing_on = false;
     return true;
 }
 
