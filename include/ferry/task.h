@@ -162,7 +162,10 @@ FERRY_API ferry_status ferry_sleep_from(const char *origin, int64_t duration_us)
  * Returns: 0, FERRY_ECANCELED, FERRY_ENOTASK. Thread: loop, in a task. */
 FERRY_API ferry_status ferry_task_checkpoint(void);
 
-/* Has `function(arg)` called when the calling task's function has returned, the last one first; it may wait.
+/* Has `function(arg)` called when the calling task's function has returned, the last one first; it may wait. A
+ * cancellation that comes to such a wait, or was not delivered before, and is not undone, makes a 0 of the task's
+ * function a cancellation.
+ *
  * Returns: 0, APR_EINVAL, APR_ENOMEM (then it is called at once), FERRY_ENOTASK. Thread: loop, in a task. */
 FERRY_API ferry_status ferry_defer(ferry_free *function, void *arg);
 

@@ -27,11 +27,17 @@ ferry_status ferry_defer(ferry_free *function, void *arg) {
     return 0;
 }
 
+/* A function that returns nothing cannot hand on the cancellation of a wait in it, so that is taken to be meant for the
+ * task, unless it was undone: a scope, or a group, takes its own back. */
 void fy_task_run_defers(fy_task *task) {
+    bool was_asked = task->must_cancel;
+    uint32_t cancelling = task->cancelling;
     while (task->defers) {
         fy_defer self = *task->defers;
         fy_free(task->defers);
         task->defers = self.next;
         self.function(self.arg);
     }
+    if (task->cancelling > (was_asked ? 0 : cancelling))
+        task->must_cancel = true;
 }

@@ -152,7 +152,7 @@ bool fy_task_take_cancel(fy_task *task);
 /* The same behind a wait for no future, also if it was cut short by a request that has been undone since. */
 bool fy_task_take_interruption(fy_task *task);
 
-/* defer.c: calls what was deferred. */
+/* defer.c: calls what was deferred; a request that came meanwhile is kept for the task's end. */
 void fy_task_run_defers(fy_task *task);
 
 /* task_close.c: cancels the loop's tasks, and makes turns until those that there were have ended, or so much time has
