@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tasks and stacks: a task is given a stack at its first step and gives it back at its end. It decides which stack is
- * used again and how much memory it keeps; and who goes on when a task stops: whoever made its step, or, if that is the
- * loop and it would go on with another task, that one. */
+ * used again and how much memory it keeps; who goes on when a task stops: whoever made its step, or, if that is the
+ * loop and it would go on with another task, that one; and whether a wait that is over was cancelled. */
 #include <errno.h>
 
 #include "base/alloc.h"

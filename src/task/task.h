@@ -100,15 +100,22 @@ bool fy_task_options_are_sane(const ferry_task_options *options);
 ferry_status fy_task_create(const char *origin, ferry_loop *loop, const ferry_task_options *options,
                             ferry_task_group *group, ferry_task **ret_task);
 
-/* task_group.c */
-void fy_task_group_adopt(ferry_task_group *group, fy_task *child);
-fy_task *fy_task_group_first(const ferry_task_group *group);
-
 /* The task that calls, or NULL. */
 fy_task *fy_task_current(void);
 
 /* The name, for a moment. */
 const char *fy_task_show_name(fy_task *task);
+
+/* Hands a cancel request to what the task waits for, or keeps it for its next suspension. */
+void fy_task_pass_on(fy_task *task, const char *message);
+
+/* The function has returned, or was never called: ends the future. */
+void fy_task_end(fy_task *task, ferry_status status);
+void fy_task_end_cancelled(fy_task *task);
+
+/* task_group.c */
+void fy_task_group_adopt(ferry_task_group *group, fy_task *child);
+fy_task *fy_task_group_first(const ferry_task_group *group);
 
 /* coroutine.c: makes the first, or the next step of the task, on its own stack, here and now; it may be gone then.
  * done: what it has waited for, whose reference is given up behind the step; or NULL. */
@@ -123,6 +130,19 @@ void fy_task_make_ready(fy_task *task);
 /* Stops the calling task until somebody steps it. */
 void fy_task_suspend(fy_task *task, const char *origin);
 
+/* Waits for a future of the task's loop that is not done; meanwhile a reference of the caller's is the task's: one that
+ * never goes on gives it up. Returns: 0, FERRY_ECANCELED. */
+ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future);
+
+/* The same for one of those that `all` stands for, which is pending, the task's meanwhile, and told of requests. */
+ferry_status fy_task_wait_among(fy_task *task, const char *origin, ferry_future *future, ferry_future *all);
+
+/* Takes the request that is to be delivered now. */
+bool fy_task_take_cancel(fy_task *task);
+
+/* The same behind a wait for no future, also if it was cut short by a request that has been undone since. */
+bool fy_task_take_interruption(fy_task *task);
+
 /* The thread leaves the loop; the stacks that nobody uses go. */
 void fy_coroutine_leave(ferry_loop *loop);
 void fy_coroutine_free_stacks(fy_tasks *tasks);
@@ -130,27 +150,12 @@ void fy_coroutine_free_stacks(fy_tasks *tasks);
 /* Takes the stack of a task away: it has ended, or never will. */
 void fy_coroutine_release(fy_task *task);
 
-/* await.c: waits for a future of the task's loop that is not done. Returns: 0, FERRY_ECANCELED. */
+/* await.c: as fy_task_wait_owned, of a future that stays the caller's. */
 ferry_status fy_task_wait(fy_task *task, const char *origin, ferry_future *future);
-
-/* The same, and meanwhile a reference of the caller's is the task's: one that never goes on gives it up. */
-ferry_status fy_task_wait_owned(fy_task *task, const char *origin, ferry_future *future);
-
-/* The same for one of those that `all` stands for, which is pending, the task's meanwhile, and told of requests. */
-ferry_status fy_task_wait_among(fy_task *task, const char *origin, ferry_future *future, ferry_future *all);
 
 /* place.c: puts the value of a future that is done with a result where it is wanted.
  * Returns: 0, FERRY_EWRONGTYPE. */
 ferry_status fy_place_put(ferry_place place, const ferry_future *future);
-
-/* Hands a cancel request to what the task waits for, or keeps it for its next suspension. */
-void fy_task_pass_on(fy_task *task, const char *message);
-
-/* Takes the request that is to be delivered now. */
-bool fy_task_take_cancel(fy_task *task);
-
-/* The same behind a wait for no future, also if it was cut short by a request that has been undone since. */
-bool fy_task_take_interruption(fy_task *task);
 
 /* defer.c: calls what was deferred; a request that came meanwhile is kept for the task's end. */
 void fy_task_run_defers(fy_task *task);
@@ -162,9 +167,5 @@ void fy_tasks_end(ferry_loop *loop, int64_t timeout_us);
 /* The loop is closing. */
 void fy_tasks_close(ferry_loop *loop);
 void fy_tasks_abandon(ferry_loop *loop);
-
-/* task.c: the function has returned, or was never called: ends the future. */
-void fy_task_end(fy_task *task, ferry_status status);
-void fy_task_end_cancelled(fy_task *task);
 
 #endif
