@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The workers of a process pool: started on demand and never too many, used again, replaced when they have done their
  * share, sent home when idle, set up by an initializer, and named and counted one by one. */
+#include "ferry/job.h"
+
+static ferry_status count_memories(void *arg, ferry_call *call);
+
+#define FY_MORE_PORTABLES {"count_memories", count_memories, 0},
 #include "support/processes.h"
 
 /* ---- on demand ---- */
@@ -136,6 +141,27 @@ static void idle_worker_goes_home_and_another_one_comes(void) {
     }
     CHECK_STATUS(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER), 0);
     ferry_executor_unref(pool);
+}
+
+static ferry_status count_memories(void *arg, ferry_call *call) {
+    (void)arg;
+    return ferry_return_integer(call, fy_system_shared_memory_count());
+}
+
+/* And the next large one goes as well. */
+static void large_memory_is_given_back_by_idle_workers(void) {
+    enum { LARGE = 3 << 20 };
+    ferry_executor *pool = fy_processes_of(1);
+    int64_t theirs = fy_call(pool, count_memories, 0);
+    unsigned ours = fy_system_shared_memory_count();
+    for (int i = 0; i < 2; i++) {
+        ferry_job *job = fy_send(pool, fy_make_bytes, LARGE);
+        CHECK_STATUS(fy_outcome_of(job), 0);
+        ferry_job_unref(job);
+        FY_AWAIT(fy_system_shared_memory_count() == ours);
+        FY_AWAIT(fy_call(pool, count_memories, 0) == theirs);
+    }
+    fy_processes_end(pool);
 }
 
 /* What an idle pool does costs no time; who runs beside it can only make the sum smaller. */
@@ -346,6 +372,7 @@ static const fy_test tests[] = {
     FY_TEST(spent_worker_is_gone),
     FY_TEST(backlog_of_replaced_workers_never_stalls),
     FY_TEST(idle_worker_goes_home_and_another_one_comes),
+    FY_TEST(large_memory_is_given_back_by_idle_workers),
     FY_TEST(idle_pool_takes_no_processor),
     FY_TEST(initializer_runs_once_in_each_worker_before_its_jobs),
     FY_TEST(failing_initializer_breaks_the_pool),

@@ -7,7 +7,7 @@
 
 #include "process/process_pool.h"
 
-enum { TURNS_BETWEEN_LOOKS = 16, SPINS_BETWEEN_CLOCKS = 32, PATIENCE_US = 10000000 };
+enum { TURNS_BETWEEN_LOOKS = 16, SPINS_BETWEEN_CLOCKS = 32, PATIENCE_US = 10000000, LARGE_KEPT_US = 1000000 };
 
 /* ---- being told ---- */
 
@@ -122,6 +122,8 @@ static void see_to_idle(fy_process_worker *worker, int64_t now_us) {
     fy_process_pool *pool = worker->pool;
     if (!is_idle(worker))
         return;
+    if (fy_time_after(worker->idle_since_us, LARGE_KEPT_US) <= now_us)
+        fy_segments_give_back(worker);
     bool is_spent = worker->given >= pool->max_tasks_per_child;
     bool is_old = fy_time_after(worker->idle_since_us, pool->idle_timeout_us) <= now_us;
     if (is_spent || ((pool->closed || is_old) && !has_work(pool)))
@@ -167,7 +169,8 @@ static int64_t due_us(const fy_process_worker *worker) {
     else if (may_stall(worker))
         other = fy_clock_now() + FY_WORKER_STALL_US - (int64_t)fy_process_worker_busy_us(worker);
     else if (is_idle(worker))
-        other = FERRY_FOREVER; /* see idle_check_us */
+        other = fy_segments_are_large(worker) ? fy_time_after(worker->idle_since_us, LARGE_KEPT_US)
+                                              : FERRY_FOREVER; /* see idle_check_us */
     else
         other = patience_ends_us(worker);
     return due < other ? due : other;

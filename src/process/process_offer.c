@@ -7,7 +7,7 @@
 
 #include "process/process_pool.h"
 
-enum { SMALLEST_SEGMENT = 1 << 16 };
+enum { SMALLEST_SEGMENT = 1 << 16, LARGE_SEGMENT = 1 << 20 };
 
 /* ---- cells ---- */
 
@@ -39,6 +39,25 @@ ferry_status fy_segment_enlarge(fy_process_worker *worker, uint32_t number, size
     tell(worker, fy_note_make(FY_NOTE_SEGMENT, segment->size, FY_NOTE_SEGMENT_OF(number, worker->serials[number])),
          segment);
     return 0;
+}
+
+static bool is_kept_in_vain(const fy_process_worker *worker, uint32_t number) {
+    return worker->segments[number].size > LARGE_SEGMENT && !worker->is_segment_used[number];
+}
+
+bool fy_segments_are_large(const fy_process_worker *worker) {
+    bool are_large = false;
+    for (uint32_t i = 0; i < FY_SEGMENTS; i++)
+        are_large |= is_kept_in_vain(worker, i);
+    return are_large;
+}
+
+void fy_segments_give_back(fy_process_worker *worker) {
+    for (uint32_t i = 0; i < FY_SEGMENTS; i++)
+        if (is_kept_in_vain(worker, i)) {
+            fy_shared_close(&worker->segments[i]);
+            tell(worker, fy_note_make(FY_NOTE_FORGET, 0, FY_NOTE_SEGMENT_OF(i, ++worker->serials[i])), NULL);
+        }
 }
 
 /* FY_IN_CELL: none is free. */

@@ -282,6 +282,10 @@ void fy_cell_publish(fy_process_worker *worker, fy_cell *cell, uint32_t state);
  * Returns: 0, APR_ENOMEM, or an OS code. */
 ferry_status fy_segment_enlarge(fy_process_worker *worker, uint32_t number, size_t size);
 
+/* Whether it has large segments that nothing uses, and giving these back. Under the lock. */
+bool fy_segments_are_large(const fy_process_worker *worker);
+void fy_segments_give_back(fy_process_worker *worker);
+
 /* Hands jobs out while there are jobs and workers to take them; notes those that were cancelled meanwhile, or without a
  * list leaves them to the manager. Under the lock. */
 void fy_process_pool_dispatch(fy_process_pool *pool, fy_endings *endings);

@@ -6,7 +6,8 @@
  *
  * In the arena, a memory that the two share, lie the cells: a ring in which the pool fills one after the other and the
  * worker serves them in that order. A cell holds a job's argument and then its result; what is too large for it lies in
- * a segment, another shared memory, that the pool has made and announced by a note. A cell's state says whose it is:
+ * a segment, another shared memory, that the pool has made and announced by a note; a large one that an idle worker has
+ * not used for a moment is given back. A cell's state says whose it is:
  *
  *   state        whose    how it goes on
  *   FREE         pool     fills it: OFFERED
@@ -36,7 +37,7 @@
 #include "ferry/base.h"
 
 enum {
-    FY_WIRE_VERSION = 1,
+    FY_WIRE_VERSION = 2,
     FY_CELLS = 64,
     FY_CELL_SIZE = 16384, /* measured: docs/architecture.md */
     FY_ARGUMENT_SEGMENTS = 2,
@@ -48,15 +49,15 @@ enum {
 
 /* ---- the channel ---- */
 
-enum { FY_NOTE_OPEN = 1, FY_NOTE_SEGMENT, FY_NOTE_BELL };
+enum { FY_NOTE_OPEN = 1, FY_NOTE_SEGMENT, FY_NOTE_FORGET, FY_NOTE_BELL };
 
-/* With OPEN comes the arena, with SEGMENT that segment. */
+/* With OPEN comes the arena, with SEGMENT that segment; FORGET takes it away, and nothing comes with it. */
 typedef struct fy_note {
     char magic[8];
     uint32_t version;
     uint32_t kind;
     uint64_t size;   /* of the memory */
-    uint64_t number; /* SEGMENT: FY_NOTE_SEGMENT_OF */
+    uint64_t number; /* SEGMENT, FORGET: FY_NOTE_SEGMENT_OF */
 } fy_note;
 
 /* Which segment, and which memory of that number; a cell that uses it names the serial in head.integer. */

@@ -35,12 +35,13 @@ static bool is_worker;
 
 /* ---- the channel ---- */
 
+/* Another one in its place, or none. */
 static void take_segment(job_server *self, const fy_note *note, fy_handle handle) {
     uint64_t number = FY_NOTE_SEGMENT_NUMBER(note->number);
     if (number >= FY_SEGMENTS)
         fy_process_end(EXIT_NO_PARENT);
     fy_shared_close(&self->segments[number]);
-    if (fy_shared_map(handle, (size_t)note->size, &self->segments[number]))
+    if (note->kind == FY_NOTE_SEGMENT && fy_shared_map(handle, (size_t)note->size, &self->segments[number]))
         fy_process_end(EXIT_NO_PARENT);
     self->serials[number] = FY_NOTE_SEGMENT_SERIAL(note->number);
 }
@@ -50,7 +51,7 @@ static void receive(job_server *self) {
     fy_handle handle = {0};
     if (fy_parent_receive(&self->parent, &note, &handle) || !fy_note_is_sane(&note))
         fy_process_end(EXIT_NO_PARENT);
-    if (note.kind == FY_NOTE_SEGMENT)
+    if (note.kind == FY_NOTE_SEGMENT || note.kind == FY_NOTE_FORGET)
         take_segment(self, &note, handle);
 }
 
