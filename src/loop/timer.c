@@ -95,28 +95,52 @@ static fy_timer *divide(fy_timer *first, const fy_timer *end, int64_t until_us) 
     return later;
 }
 
-/* The middle of the time that they span; false: they all have the same deadline. */
-static bool find_middle(const fy_timer *first, const fy_timer *end, int64_t *ret_middle_us) {
-    int64_t least_us = first->when_us, most_us = first->when_us;
+typedef struct time_span {
+    int64_t least_us;
+    int64_t most_us;
+} time_span;
+
+static time_span find_span(const fy_timer *first, const fy_timer *end) {
+    time_span span = {first->when_us, first->when_us};
     while (++first < end) {
-        least_us = first->when_us < least_us ? first->when_us : least_us;
-        most_us = first->when_us > most_us ? first->when_us : most_us;
+        span.least_us = first->when_us < span.least_us ? first->when_us : span.least_us;
+        span.most_us = first->when_us > span.most_us ? first->when_us : span.most_us;
     }
-    *ret_middle_us = (int64_t)((uint64_t)least_us + ((uint64_t)most_us - (uint64_t)least_us) / 2);
-    return least_us != most_us;
+    return span;
+}
+
+static int64_t middle_of(time_span span) {
+    return (int64_t)((uint64_t)span.least_us + ((uint64_t)span.most_us - (uint64_t)span.least_us) / 2);
+}
+
+/* Puts the later timers of a shelf that was taken onto new shelves, until few are left; returns where these end.
+ * Between which times they lie is known by the shelves, or is looked for where that does not divide them. */
+static fy_timer *shelve_later(fy_timers *timers, int64_t after_us, fy_timer *first, fy_timer *end) {
+    time_span span = {after_us + 1, 0};
+    if (timers->shelves)
+        span.most_us = timers->shelf[timers->shelves - 1].after_us;
+    else
+        span = find_span(first, end);
+    while (end - first > SORTED_AT_ONCE_MAX && span.least_us != span.most_us) {
+        fy_timer *later = divide(first, end, middle_of(span));
+        if (later == first || later == end) {
+            span = find_span(first, end);
+            continue;
+        }
+        push_shelf(timers, middle_of(span), (size_t)(later - timers->entries));
+        span.most_us = middle_of(span);
+        end = later;
+    }
+    return end;
 }
 
 /* The front is used up, and there is a shelf: its earliest timers become the front. */
 static void refill_front(fy_timers *timers) {
-    fy_timer_shelf first = timers->shelf[--timers->shelves];
-    size_t end = front_end(timers);
-    int64_t middle_us;
-    while (end - first.begin > SORTED_AT_ONCE_MAX &&
-           find_middle(timers->entries + first.begin, timers->entries + end, &middle_us)) {
-        end = (size_t)(divide(timers->entries + first.begin, timers->entries + end, middle_us) - timers->entries);
-        push_shelf(timers, middle_us, end);
-    }
-    sort(timers->entries + first.begin, timers->entries + end);
+    fy_timer_shelf shelf = timers->shelf[--timers->shelves];
+    fy_timer *first = timers->entries + shelf.begin, *end = timers->entries + front_end(timers);
+    if (end - first > SORTED_AT_ONCE_MAX)
+        end = shelve_later(timers, shelf.after_us, first, end);
+    sort(first, end);
 }
 
 /* The later half of a front that has become long goes to the shelf behind it; but not one of two equal deadlines. */
@@ -242,22 +266,23 @@ static ferry_handle *merge(ferry_handle *a, ferry_handle *b) {
     return head;
 }
 
-/* Bottom-up: runs[i] is NULL or a sorted list of 2^i timers. */
+/* Bottom-up: runs[i], of those that there are, is NULL or a sorted list of 2^i timers. */
 static ferry_handle *sort_by_sequence(ferry_handle *list) {
-    enum { RUNS = 64 };
-    ferry_handle *runs[RUNS] = {NULL};
+    ferry_handle *runs[64];
+    int count = 0;
     while (list) {
         ferry_handle *run = list;
         list = list->next;
         run->next = NULL;
         int i = 0;
-        for (; runs[i]; i++) {
+        for (; i < count && runs[i]; i++) {
             run = merge(runs[i], run);
             runs[i] = NULL;
         }
+        count += i == count;
         runs[i] = run;
     }
-    for (int i = 0; i < RUNS; i++)
+    for (int i = 0; i < count; i++)
         list = merge(runs[i], list);
     return list;
 }
