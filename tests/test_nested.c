@@ -367,7 +367,47 @@ static void running_loop_is_told_instead_of_blocked(void) {
     fy_gate_fini(&door);
 }
 
+/* ---- in a done callback, when no job runs on the worker ---- */
+
+typedef struct after {
+    ferry_executor *pool;
+    fy_gate over;
+    ferry_status status;
+} after;
+
+static ferry_status wait_in_callback(ferry_job *done, void *arg) {
+    after *self = arg;
+    ferry_job *job = NULL;
+    (void)done;
+    self->status = ferry_executor_submit(self->pool, fy_nothing, NULL, &job);
+    if (!self->status)
+        self->status = ferry_job_wait(job, FERRY_FOREVER);
+    if (!self->status)
+        self->status = ferry_jobs_wait(&job, 1, FERRY_FOREVER, FERRY_ALL_COMPLETED, NULL);
+    ferry_job_unref(job);
+    fy_gate_arrive(&self->over);
+    return 0;
+}
+
+static void worker_helps_in_a_done_callback(void) {
+    after self = {.pool = fy_pool_of(1)};
+    ferry_job *job = NULL;
+    fy_gate door;
+    fy_gate_init(&door);
+    fy_gate_init(&self.over);
+    CHECK_STATUS(ferry_executor_submit(self.pool, fy_gate_job, &door, &job), 0);
+    CHECK_STATUS(ferry_job_add_done_callback(job, wait_in_callback, &self), 0);
+    fy_gate_open(&door);
+    fy_gate_await(&self.over, 1);
+    CHECK_STATUS(self.status, 0);
+    ferry_job_unref(job);
+    CHECK_STATUS(ferry_executor_close(self.pool), 0);
+    fy_gate_fini(&self.over);
+    fy_gate_fini(&door);
+}
+
 static const fy_test tests[] = {
+    FY_TEST(worker_helps_in_a_done_callback),
     FY_TEST(jobs_that_wait_for_jobs_end_on_any_number_of_workers),
     FY_TEST(one_worker_is_enough_for_deep_nesting),
     FY_TEST(worker_helps_in_every_kind_of_wait),

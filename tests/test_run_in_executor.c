@@ -384,7 +384,58 @@ static void another_thread_is_refused_while_the_loop_runs(void) {
     scene_close(&self);
 }
 
+/* ---- cancelling at odd moments ---- */
+
+static void future_of_a_job_with_options_is_cancelled_after_its_loop_has_closed(void) {
+    scene self;
+    ferry_future *future = NULL;
+    scene_open(&self);
+    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = fy_gate_job, .arg = &self.door, .name = "late"};
+    CHECK_STATUS(ferry_run_in_executor_with(self.loop, self.pool, &options, &future), 0);
+    fy_gate_await(&self.door, 1);
+    CHECK_STATUS(ferry_loop_close(self.loop), 0);
+    fy_gate_open(&self.door);
+    CHECK_STATUS(ferry_executor_shutdown(self.pool, true, false, FERRY_FOREVER), 0);
+    CHECK(ferry_future_cancel(future));
+    ferry_future_unref(future);
+    ferry_loop_unref(self.loop);
+    CHECK_STATUS(ferry_executor_close(self.pool), 0);
+    fy_gate_fini(&self.door);
+}
+
+static ferry_future *cancelled_again;
+
+static void cancel_again(void *arg) {
+    (void)arg;
+    (void)ferry_future_cancel_with_message(cancelled_again, "by the argument's destructor");
+}
+
+static ferry_status count_call(ferry_future *future, void *calls) {
+    (void)future;
+    ++*(int *)calls;
+    return 0;
+}
+
+static void argument_destructor_may_cancel_the_future_that_is_being_cancelled(void) {
+    scene self;
+    int calls = 0;
+    scene_open(&self);
+    fy_occupy(self.pool, &self.door, 1);
+    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = fy_nothing, .arg = &calls, .arg_free = cancel_again};
+    CHECK_STATUS(ferry_run_in_executor_with(self.loop, self.pool, &options, &cancelled_again), 0);
+    CHECK_STATUS(ferry_future_add_done_callback(cancelled_again, count_call, &calls, NULL), 0);
+    CHECK(ferry_future_cancel(cancelled_again));
+    CHECK_STRING(ferry_future_message(cancelled_again), "by the argument's destructor");
+    for (int i = 0; i < 3; i++)
+        CHECK_STATUS(ferry_loop_run_once(self.loop, 0), 0);
+    CHECK_INT(calls, 1);
+    ferry_future_unref(cancelled_again);
+    scene_close(&self);
+}
+
 static const fy_test tests[] = {
+    FY_TEST(future_of_a_job_with_options_is_cancelled_after_its_loop_has_closed),
+    FY_TEST(argument_destructor_may_cancel_the_future_that_is_being_cancelled),
     FY_TEST(values_arrive_in_the_future),
     FY_TEST(error_arrives_with_its_words_and_places),
     FY_TEST(error_nobody_looks_at_is_reported_with_its_origin),

@@ -250,7 +250,34 @@ static void error_names_the_worker(void) {
     ferry_job_unref(job);
 }
 
+/* ---- after a rest ---- */
+
+static ferry_status open_gate(void *door, ferry_call *call) {
+    (void)call;
+    fy_gate_open(door);
+    return 0;
+}
+
+/* The worker that is woken for the one is not free for the other. */
+static void jobs_that_need_each_other_run_beside_each_other_after_a_rest(void) {
+    for (int round = 0; round < 20; round++) {
+        ferry_executor *pool = fy_pool_of(2);
+        ferry_job *job = NULL;
+        fy_gate door;
+        fy_gate_init(&door);
+        CHECK_STATUS(ferry_executor_submit(pool, fy_nothing, NULL, &job), 0);
+        CHECK_STATUS(ferry_job_wait(job, FERRY_FOREVER), 0);
+        ferry_job_unref(job);
+        FY_AWAIT(fy_stats(pool).workers_idle == 1);
+        CHECK_STATUS(ferry_executor_submit(pool, fy_gate_job, &door, NULL), 0);
+        CHECK_STATUS(ferry_executor_submit(pool, open_gate, &door, NULL), 0);
+        CHECK_STATUS(ferry_executor_close(pool), 0);
+        fy_gate_fini(&door);
+    }
+}
+
 static const fy_test tests[] = {
+    FY_TEST(jobs_that_need_each_other_run_beside_each_other_after_a_rest),
     FY_TEST(idle_workers_are_used_before_a_thread_is_started),
     FY_TEST(burst_wakes_as_many_idle_workers_as_it_needs),
     FY_TEST(burst_from_a_loop_reaches_every_idle_worker),

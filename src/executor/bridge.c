@@ -100,9 +100,12 @@ void fy_async_send(ferry_job *job) {
 
 /* ---- the future's side ---- */
 
-/* A job that has not started does not run; one that runs is told, and what it returns is dropped. */
-static void cancel_job(ferry_job *job) {
+/* A job that has not started does not run; one that runs is told, and what it returns is dropped. Once the loop is
+ * closed the rest of the job is its executor's, and what belongs to it may be freed just now. */
+static void cancel_job(ferry_job *job, const ferry_loop *loop) {
     uint32_t state = fy_executor_cancel(job, FY_JOB_CANCEL_REQUESTED);
+    if (fy_loop_closed(loop))
+        return;
     if ((state & FY_JOB_STATE) == FY_JOB_PENDING)
         fy_job_release_arg(job);
     if (state & FY_JOB_WATCHED)
@@ -113,8 +116,9 @@ static void cancel_job(ferry_job *job) {
 
 static bool cancel_async(ferry_future *future, const char *message) {
     fy_async_job *self = from_future(future);
-    cancel_job(&self->job);
-    fy_future_finish_cancelled(future, message);
+    cancel_job(&self->job, future->loop);
+    if (future->state == FY_FUTURE_PENDING) /* the argument's destructor may have cancelled it, too */
+        fy_future_finish_cancelled(future, message);
     return true;
 }
 
@@ -193,8 +197,9 @@ static ferry_status time_is_up(void *arg) {
     self->job.extra->timer = NULL;
     if (future->state != FY_FUTURE_PENDING)
         return 0;
-    cancel_job(&self->job);
-    fy_future_finish_timed_out(future);
+    cancel_job(&self->job, future->loop);
+    if (future->state == FY_FUTURE_PENDING)
+        fy_future_finish_timed_out(future);
     return 0;
 }
 
@@ -205,7 +210,9 @@ static ferry_status start_timer(ferry_loop *loop, fy_async_job *self) {
         return 0;
     int64_t when_us = extra->deadline_us;
     if (FY_UNLIKELY(loop->has_virtual_time))
-        when_us = fy_loop_now_for_deadline(loop) + extra->timeout_us;
+        when_us = fy_time_after(fy_loop_now_for_deadline(loop), extra->timeout_us);
+    if (when_us == FERRY_FOREVER)
+        return 0;
     ferry_status status = ferry_call_at_from(self->job.origin, loop, when_us, time_is_up, self, &extra->timer);
     if (!status)
         ferry_handle_unref(extra->timer);

@@ -152,7 +152,7 @@ static ferry_status block(ferry_jobs_as_completed *self, ferry_job **ret_job) {
     if (fy_thread_must_not_block())
         return FERRY_EDEADLK;
     fy_wait_record record = {.linked = false};
-    ferry_status status = fy_frame_current() ? enter_nested(self, &record) : 0;
+    ferry_status status = fy_nested_concerns_thread() ? enter_nested(self, &record) : 0;
     if (status)
         return status;
     ferry_job *job = wait_for_next(self);

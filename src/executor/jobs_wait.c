@@ -8,9 +8,9 @@
 #include "executor/frame.h"
 #include "executor/lot.h"
 
-/* Inside a job nobody waits until a cancel is acknowledged: it might be this very worker that has to do so. */
+/* Where a job runs nobody waits until a cancel is acknowledged: it might be this very worker that has to do so. */
 static bool is_over(uint32_t state) {
-    uint32_t first = fy_frame_current() ? FY_JOB_CANCELLED : FY_JOB_CANCELLED_NOTIFIED;
+    uint32_t first = fy_nested_concerns_thread() ? FY_JOB_CANCELLED : FY_JOB_CANCELLED_NOTIFIED;
     return (state & FY_JOB_STATE) >= first;
 }
 
@@ -60,7 +60,7 @@ static ferry_status help_with_all(ferry_job *const *jobs, size_t count, int64_t 
 
 /* From the last to the first: jobs mostly end in the order of their submission, so one wait is often enough. */
 static ferry_status wait_for_all(ferry_job *const *jobs, size_t count, int64_t deadline_us) {
-    ferry_status status = fy_frame_current() ? help_with_all(jobs, count, deadline_us) : 0;
+    ferry_status status = fy_nested_concerns_thread() ? help_with_all(jobs, count, deadline_us) : 0;
     while (count && !status)
         status = wait_for_one(jobs[--count], deadline_us);
     return status;

@@ -142,6 +142,11 @@ static bool is_any_done(ferry_job *const *jobs, size_t count) {
     return false;
 }
 
+/* A job runs on this thread, or it is a worker's, which runs jobs when it is done with what it is at. */
+bool fy_nested_concerns_thread(void) {
+    return fy_frame_current() || fy_frame_worker_view();
+}
+
 static ferry_status enter(fy_wait_record *record, ferry_job *const *jobs, size_t count) {
     const fy_worker_view *worker = fy_frame_worker_view();
     record->frames = fy_frame_current();
@@ -150,7 +155,7 @@ static ferry_status enter(fy_wait_record *record, ferry_job *const *jobs, size_t
     record->executor = worker ? worker->executor : NULL;
     record->linked = false;
     ferry_status status = 0;
-    while (record->frames && !status && !record->linked && !is_any_done(jobs, count)) {
+    while ((record->frames || worker) && !status && !record->linked && !is_any_done(jobs, count)) {
         ferry_job *first = NULL;
         status = decide(record, &first);
         if (first)

@@ -138,12 +138,14 @@ static void free_workers(fy_worker *worker) {
 void fy_pool_release(fy_pool *pool) {
     if (atomic_fetch_sub_explicit(&pool->holders, 1, memory_order_acq_rel) != 1)
         return;
-    if (fy_is_fork_generation(pool->base.fork_generation))
+    /* In a child made by fork some lock may be one that a thread of the parent's has held. */
+    if (fy_is_fork_generation(pool->base.fork_generation)) {
         fy_exit_unregister(&pool->exit_link);
-    fy_executor_settle_cancels();
+        fy_executor_settle_cancels();
+        fini_locks(pool);
+    }
     free_workers(pool->spare);
     fy_queue_fini(&pool->queue);
-    fini_locks(pool);
     fy_free(pool);
 }
 
@@ -240,17 +242,26 @@ static ferry_status admit(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
 }
 
 /* With no worker at all the job depends on one that can be started: that comes first, so that it can be refused. The
- * lock is given up meanwhile; a shutdown that came then did not count on the job. */
+ * lock is given up meanwhile. */
 static ferry_status start_first_worker(fy_pool *pool) {
-    if (pool->workers_alive)
-        return 0;
     pool->searching = true;
     pool->workers_alive++;
     pool->threads_alive++;
     fy_mutex_unlock(&pool->lock);
     ferry_status status = fy_pool_wake(pool, (fy_wake){NULL, true});
     fy_mutex_lock(&pool->lock);
-    return !status && pool->closed ? FERRY_ESHUTDOWN : status;
+    return status;
+}
+
+/* What was found before the lock was given up need not be so any more. Under the lock. */
+static ferry_status admit_to_worker(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
+    ferry_status status = admit(pool, job, loop);
+    while (!status && !pool->workers_alive) {
+        status = start_first_worker(pool);
+        if (!status)
+            status = admit(pool, job, loop);
+    }
+    return status;
 }
 
 static void claim_stage(fy_pool *pool, ferry_loop *loop) {
@@ -268,9 +279,7 @@ FY_NOINLINE static ferry_status submit_now(fy_pool *pool, ferry_job *job, ferry_
     job->submitted_ticks = fy_clock_ticks();
     fy_wake wake = {NULL, false};
     fy_mutex_lock(&pool->lock);
-    ferry_status status = admit(pool, job, loop);
-    if (!status)
-        status = start_first_worker(pool);
+    ferry_status status = admit_to_worker(pool, job, loop);
     if (!status) {
         fy_queue_put(&pool->queue, fy_job_priority(job), &job, 1);
         claim_stage(pool, loop);

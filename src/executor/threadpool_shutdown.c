@@ -13,7 +13,7 @@ static void drop_queued(fy_pool *pool) {
         fy_mutex_unlock(&pool->lock);
         if (!job)
             return;
-        uint32_t state = fy_job_request_cancel(job) & FY_JOB_STATE;
+        uint32_t state = fy_job_request(job, 0) & FY_JOB_STATE; /* one that another thread runs goes on */
         if (state == FY_JOB_PENDING)
             atomic_fetch_add_explicit(&pool->gone_cancelled, 1, memory_order_relaxed);
         fy_pool_drop_stale(pool, job, &pool->retired);

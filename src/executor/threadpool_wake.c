@@ -47,14 +47,15 @@ void fy_pool_unlink_idle(fy_pool *pool, fy_worker *worker) {
     pool->idle_count--;
 }
 
-/* Whether workers that are done with their jobs, and about to look for the next ones, are enough for what waits. */
+/* Whether workers that are done with their jobs, and about to look for the next ones, are enough for what waits: that
+ * is counted first, for a worker that has taken a job since then is not one of them any more. */
 static bool is_served(const fy_pool *pool) {
     if (pool->idle)
         return false;
-    size_t between = 0;
+    size_t between = 0, queued = fy_pool_queued(pool);
     for (const fy_worker *worker = pool->workers; worker; worker = worker->next)
         between += atomic_load_explicit(&worker->is_between, memory_order_relaxed);
-    return between && fy_pool_queued(pool) <= between;
+    return between && queued <= between;
 }
 
 fy_wake fy_pool_choose_wake(fy_pool *pool) {

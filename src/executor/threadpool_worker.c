@@ -34,7 +34,6 @@ static bool is_asked_to_stop(fy_worker_view *view) {
 }
 
 static void begin(fy_worker *worker, const ferry_job *job) {
-    atomic_store_explicit(&worker->is_between, false, memory_order_relaxed);
     add_to_histogram(worker->pool, worker->queue_wait, job->submitted_ticks, worker->ticks);
     add_one(&worker->sequence);
     atomic_store_explicit(&worker->running_since, worker->ticks, memory_order_relaxed);
@@ -193,6 +192,7 @@ static ferry_job *find_job(fy_worker *worker) {
     bool in_time = true;
     ferry_job *job;
     fy_mutex_lock(&pool->lock);
+    atomic_store_explicit(&worker->is_between, false, memory_order_relaxed);
     while (!(job = take_under_lock(worker))) {
         if (worker->is_searching)
             pool->searching = worker->is_searching = false;
@@ -215,10 +215,14 @@ static ferry_job *find_job(fy_worker *worker) {
     return job;
 }
 
+/* It counts as free until it takes a job, and not a moment longer: who sees the queue shorter sees that it is not. If
+ * there is none it counts again until it has the lock, for then it looks once more. */
 static ferry_job *next_job(fy_worker *worker) {
+    atomic_store_explicit(&worker->is_between, false, memory_order_relaxed);
     ferry_job *job = fy_queue_take(&worker->pool->queue, worker->turn, true);
     if (!job) {
         uint64_t began = fy_clock_ticks();
+        atomic_store_explicit(&worker->is_between, true, memory_order_relaxed);
         job = find_job(worker);
         worker->ticks = fy_clock_ticks();
         worker->spin.last_gap_us = (int64_t)((worker->ticks - began) / worker->pool->ticks_per_us);
