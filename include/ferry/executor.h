@@ -233,7 +233,8 @@ typedef struct ferry_executor_class {
     ferry_status (*shutdown)(void *self, bool wait, bool cancel_futures, int64_t timeout_us);
     /* Fills what it knows. May be NULL. */
     void (*stats)(void *self, ferry_executor_stats *ret_stats);
-    /* The last reference is gone. May be NULL. */
+    /* The last reference is gone. What is still pending must be run, finished or dropped before this returns; may be
+     * NULL only if nothing can be. */
     void (*destroy)(void *self);
 } ferry_executor_class;
 
