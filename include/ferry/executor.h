@@ -162,8 +162,10 @@ typedef struct ferry_executor_stats {
     uint64_t run_time[FERRY_HISTOGRAM_BUCKETS];
 } ferry_executor_stats;
 
-/* Counts, each exact, taken one after the other. An executor without statistics leaves zeros.
- * Returns: 0, APR_EINVAL. Thread: any. */
+/* Counts, each exact, taken one after the other; but a job that was run by whoever waited for it, inside another job,
+ * counts as done from its beginning, and neither as failed nor in the times. An executor without statistics leaves
+ * zeros.
+ * Returns: 0, APR_EINVAL, FERRY_EFORKED. Thread: any. */
 FERRY_API ferry_status ferry_executor_get_stats(ferry_executor *executor, ferry_executor_stats *ret_stats);
 
 /* Writes who runs what for how long, a line per running job, into `buffer` (always terminated); returns how many run.
