@@ -9,6 +9,7 @@
 #include <apr_env.h>
 #include <apr_errno.h>
 
+#include "ferry/io.h"
 #include "support/jobs.h"
 #include "support/loops.h"
 #include "support/threads.h"
@@ -121,6 +122,22 @@ static void time_moved_by_hand_stands_still_in_between(void) {
     CHECK_STRING(trace, "100 300 5000 ");
     CHECK_INT(ferry_sim_now(loop), start_us + 5000);
     end_loop(loop);
+}
+
+/* Closing waits for what it cancels. */
+static void loop_whose_time_is_moved_by_hand_closes_over_an_operation(void) {
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        char buffer[8];
+        ferry_future *future = NULL;
+        ferry_socket *socket = NULL;
+        ferry_loop *loop = new_sim((ferry_sim_options){.seed = seed, .time_by_hand = true});
+        CHECK_STATUS(ferry_socket_create(loop, FERRY_INET, FERRY_SOCKET_DATAGRAM, &socket), 0);
+        CHECK_STATUS(ferry_sock_recvfrom(socket, buffer, sizeof buffer, NULL, &future), 0);
+        end_loop(loop);
+        CHECK(ferry_future_cancelled(future));
+        ferry_future_unref(future);
+        ferry_socket_unref(socket);
+    }
 }
 
 static ferry_status advance_inside(void *loop) {
@@ -370,6 +387,7 @@ static const fy_test tests[] = {
     FY_TEST(chain_of_callbacks_does_not_stop_time),
     FY_TEST(callback_may_take_virtual_time),
     FY_TEST(time_moved_by_hand_stands_still_in_between),
+    FY_TEST(loop_whose_time_is_moved_by_hand_closes_over_an_operation),
     FY_TEST(advance_refuses_what_makes_no_sense),
     FY_TEST(early_returns_of_waits_lose_no_timer),
     FY_TEST(same_seed_replays_the_run_byte_for_byte),

@@ -3,8 +3,9 @@
  * and ops end is in wait.c, what they do in socket.c.
  *
  * An op in flight lies in its file's slot with a moment before which it does not end, drawn from the seed. An op that
- * was cancelled is one that ends as cancelled, at a moment drawn anew; a cancel that comes too late lets it do its work
- * at once, if that is possible. */
+ * was cancelled is one that ends as cancelled, at a moment drawn anew, or at once where only the program moves time: a
+ * loop that is closed waits for the op, and nobody would. A cancel that comes too late lets it do its work at once, if
+ * that is possible. */
 #include "sim/sim.h"
 
 #include <apr_errno.h>
@@ -199,7 +200,10 @@ static void sim_cancel(fy_backend *backend, fy_op *op) {
         return;
     }
     pending->is_cancelled = true;
-    put_off(self, pending);
+    if (self->options.time_by_hand)
+        pending->due_us = self->now_us;
+    else
+        put_off(self, pending);
 }
 
 static void sim_wake(fy_backend *backend) {
