@@ -300,6 +300,10 @@ static void absurd_options_are_refused(void) {
     ferry_loop *loop = NULL;
     ferry_sim_options options = {FERRY_SIM_OPTIONS, .short_rate = 1001};
     CHECK_STATUS(ferry_sim_loop_create(&options, &loop), APR_EINVAL);
+    options = (ferry_sim_options){FERRY_SIM_OPTIONS, .held_post_rate = 1000}; /* posts would never come */
+    CHECK_STATUS(ferry_sim_loop_create(&options, &loop), APR_EINVAL);
+    options = (ferry_sim_options){FERRY_SIM_OPTIONS, .spurious_rate = 1000}; /* time would never jump */
+    CHECK_STATUS(ferry_sim_loop_create(&options, &loop), APR_EINVAL);
     options = (ferry_sim_options){.size = 1};
     CHECK_STATUS(ferry_sim_loop_create(&options, &loop), APR_EINVAL);
     CHECK_STATUS(ferry_sim_loop_create(NULL, NULL), APR_EINVAL);

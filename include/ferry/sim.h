@@ -34,10 +34,11 @@ typedef struct ferry_sim_options {
     /* What every kernel may do. 0: the default, negative: never. */
     int short_rate;                 /* reads and writes of less than could be moved; default 500 */
     int at_once_rate;               /* writes that are over when the call returns, where there is room; default 250 */
-    int spurious_rate;              /* waits that return early with nothing; default 50 */
+    int spurious_rate;              /* waits that return early with nothing; default 50, at most 999 */
     int late_cancel_rate;           /* cancels that lose the race against an outcome that was possible; default 250 */
     /* What only slow threads do. 0: never. */
-    int held_post_rate;             /* turns that leave what call_soon_threadsafe and jobs sent to the next turn */
+    int held_post_rate;             /* turns that leave what call_soon_threadsafe and jobs sent to the next turn; at
+                                     * most 999 */
     /* What goes wrong. 0: never. */
     int read_error_rate;            /* the connection is reset */
     int write_error_rate;           /* likewise */
@@ -57,7 +58,7 @@ FERRY_API void ferry_sim_options_init(ferry_sim_options *options);
 /* Makes a loop on the simulator; NULL options are the defaults. Everything else is done with it as with any loop.
  *
  * Owns:    *ret_loop is one reference, as ferry_loop_create's.
- * Returns: 0, APR_EINVAL (options of an unknown size, a rate above 1000), APR_ENOMEM.
+ * Returns: 0, APR_EINVAL (options of an unknown size, a rate above its limit: 1000, or what is said there), APR_ENOMEM.
  * Thread:  any. */
 FERRY_API ferry_status ferry_sim_loop_create(const ferry_sim_options *options, ferry_loop **ret_loop);
 

@@ -16,9 +16,9 @@ void ferry_sim_options_init(ferry_sim_options *options) {
         *options = (ferry_sim_options){FERRY_SIM_OPTIONS};
 }
 
-static bool are_rates(const int *rates, size_t count) {
+static bool are_rates(const int *rates, size_t count, int max) {
     for (size_t i = 0; i < count; i++)
-        if (rates[i] > PER_MILLE)
+        if (rates[i] > max)
             return false;
     return true;
 }
@@ -26,11 +26,13 @@ static bool are_rates(const int *rates, size_t count) {
 ferry_status fy_sim_options_check(const ferry_sim_options *options) {
     if (options->size != sizeof *options)
         return APR_EINVAL;
-    const int rates[] = {options->short_rate,         options->at_once_rate,      options->spurious_rate,
-                         options->late_cancel_rate,   options->held_post_rate,    options->read_error_rate,
-                         options->write_error_rate,   options->connect_error_rate, options->accept_error_rate,
-                         options->socket_error_rate,  options->datagram_loss_rate};
-    return are_rates(rates, sizeof rates / sizeof rates[0]) ? 0 : APR_EINVAL;
+    const int rates[] = {options->short_rate,         options->at_once_rate,       options->late_cancel_rate,
+                         options->read_error_rate,    options->write_error_rate,   options->connect_error_rate,
+                         options->accept_error_rate,  options->socket_error_rate,  options->datagram_loss_rate};
+    const int delays[] = {options->spurious_rate, options->held_post_rate}; /* what always waits never comes */
+    bool makes_sense = are_rates(rates, sizeof rates / sizeof rates[0], PER_MILLE) &&
+                       are_rates(delays, sizeof delays / sizeof delays[0], PER_MILLE - 1);
+    return makes_sense ? 0 : APR_EINVAL;
 }
 
 static uint64_t seed_of_environment(void) {
