@@ -11,6 +11,7 @@ static void null_and_absurd_arguments_are_refused(void) {
     char byte;
     int value;
     begin();
+    CHECK_STATUS(ferry_address_parse("127.0.0.1", 80, &address), 0);
     CHECK_STATUS(ferry_socket_create(NULL, FERRY_INET, FERRY_SOCKET_STREAM, &socket), APR_EINVAL);
     CHECK_STATUS(ferry_socket_create(loop, FERRY_INET, FERRY_SOCKET_STREAM, NULL), APR_EINVAL);
     CHECK_STATUS(ferry_socket_create(loop, FERRY_UNSPEC, FERRY_SOCKET_STREAM, &socket), APR_EINVAL);
@@ -65,6 +66,26 @@ static void absurd_operations_of_a_good_socket_are_refused(void) {
     CHECK_STATUS(ferry_socket_get_option(socket, FERRY_SOCKET_NO_DELAY, NULL), APR_EINVAL);
     CHECK_INT(value, 5);
     ferry_socket_close(socket);
+    end();
+}
+
+/* A connected one would send it to its peer, where the system takes it for no address. */
+static void address_of_no_family_is_refused(void) {
+    static const ferry_address nobody[2] = {{.family = FERRY_UNSPEC, .port = 80}, {.family = 77, .port = 80}};
+    ferry_future *future = NULL;
+    ferry_address address;
+    begin();
+    ferry_socket *peer = open_bound(FERRY_INET, FERRY_SOCKET_DATAGRAM, &address);
+    ferry_socket *socket = open_socket(FERRY_INET, FERRY_SOCKET_DATAGRAM);
+    finish(start_connect(socket, &address));
+    for (int i = 0; i < 2; i++) {
+        CHECK_STATUS(ferry_sock_sendto(socket, "x", 1, &nobody[i], &future), APR_EINVAL);
+        CHECK_STATUS(ferry_sock_connect(socket, &nobody[i], &future), APR_EINVAL);
+    }
+    CHECK(!future);
+    CHECK(!ferry_socket_is_closed(socket));
+    ferry_socket_close(socket);
+    ferry_socket_close(peer);
     end();
 }
 
@@ -147,6 +168,7 @@ static void calls_from_another_thread_while_it_runs_are_refused(void) {
 static const fy_test tests[] = {
     FY_TEST(null_and_absurd_arguments_are_refused),
     FY_TEST(absurd_operations_of_a_good_socket_are_refused),
+    FY_TEST(address_of_no_family_is_refused),
     FY_TEST(operation_that_the_system_refuses_ends_with_its_word),
     FY_TEST(closed_loop_refuses),
     FY_TEST(readers_with_absurd_arguments_are_refused),

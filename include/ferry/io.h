@@ -123,8 +123,8 @@ FERRY_API ferry_status ferry_socket_shutdown_write(ferry_socket *socket);
  * Each makes a future in *ret_future, which is one reference; ret_future may be NULL if nobody asks: an error then goes
  * to the exception handler. Each
  *
- * Returns: 0, APR_EINVAL, APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD, FERRY_EFORKED. What the system says comes
- *          through the future.
+ * Returns: 0, APR_EINVAL (also an address of no family), APR_ENOMEM, FERRY_ECLOSED, FERRY_EWRONGTHREAD, FERRY_EFORKED.
+ *          What the system says comes through the future.
  * Thread:  loop. */
 
 /* Connects (`loop.sock_connect`; the address is a number, no name is looked up).

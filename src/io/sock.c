@@ -29,6 +29,11 @@ static void discard(ferry_socket *socket, fy_async_op *self) {
     fy_slab_free(&socket->loop->io.ops, self);
 }
 
+/* What a backend is given names somebody: to none of them an address without a family means what it means to others. */
+static bool is_named(const ferry_address *address) {
+    return address->family == FERRY_INET || address->family == FERRY_INET6;
+}
+
 /* Gives the op a copy of the address. */
 static ferry_status copy_address(ferry_socket *socket, fy_async_op *self, const ferry_address *address) {
     ferry_address *copy = fy_slab_alloc(&socket->loop->io.addresses);
@@ -44,7 +49,7 @@ static ferry_status copy_address(ferry_socket *socket, fy_async_op *self, const 
 ferry_status ferry_sock_connect_from(const char *origin, ferry_socket *socket, const ferry_address *address,
                                      ferry_future **ret_future) {
     fy_async_op *self;
-    ferry_status status = address ? create(origin, socket, FY_OP_CONNECT, &self) : EINVAL;
+    ferry_status status = address && is_named(address) ? create(origin, socket, FY_OP_CONNECT, &self) : EINVAL;
     if (!status)
         status = copy_address(socket, self, address);
     if (!status)
@@ -119,7 +124,8 @@ ferry_status ferry_sock_recvfrom_from(const char *origin, ferry_socket *socket, 
 ferry_status ferry_sock_sendto_from(const char *origin, ferry_socket *socket, const void *data, size_t size,
                                     const ferry_address *address, ferry_future **ret_future) {
     fy_async_op *self;
-    ferry_status status = data || !size ? create(origin, socket, FY_OP_SENDTO, &self) : EINVAL;
+    bool makes_sense = (data || !size) && (!address || is_named(address));
+    ferry_status status = makes_sense ? create(origin, socket, FY_OP_SENDTO, &self) : EINVAL;
     if (!status && address)
         status = copy_address(socket, self, address);
     if (status)
