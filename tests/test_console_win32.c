@@ -5,6 +5,7 @@
 
 #include <signal.h>
 
+#include "seam/platform.h"
 #include "support/futures.h"
 #include "support/threads.h"
 
@@ -47,7 +48,36 @@ static void console_interrupt_ends_a_wait_without_a_limit(void) {
     CHECK(FreeConsole());
 }
 
+/* The C library forgets a handler when it calls it. */
+static void own_handler(int signum) {
+    (void)signal(signum, own_handler);
+}
+
+static void note_arrival(int signum) {
+    (void)signum;
+}
+
+static void raise_interrupt(void *unused) {
+    (void)unused;
+    CHECK_INT(raise(SIGINT), 0);
+}
+
+/* The last one who wants the signal goes while its handler is on its way. */
+static void handler_that_was_put_back_stays(void) {
+    helper_thread thread;
+    CHECK(signal(SIGINT, own_handler) != SIG_ERR);
+    fy_signals_lock();
+    CHECK_STATUS(fy_signal_open(SIGINT, note_arrival), 0);
+    thread_start(&thread, raise_interrupt, NULL);
+    ferry_thread_sleep(20000); /* so that it most likely waits for the lock; if not, the test is only weaker */
+    fy_signal_close(SIGINT);
+    fy_signals_unlock();
+    thread_join(&thread);
+    CHECK(signal(SIGINT, SIG_DFL) == own_handler);
+}
+
 static const fy_test tests[] = {
+    FY_TEST(handler_that_was_put_back_stays),
     FY_TEST(console_interrupt_ends_a_wait_without_a_limit),
 };
 

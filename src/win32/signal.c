@@ -9,6 +9,7 @@
 static SRWLOCK lock = SRWLOCK_INIT;
 
 /* Under the lock. */
+static bool is_open[FY_SIGNALS];
 static void (*before[FY_SIGNALS])(int);
 static void (*tell_arrival)(int signum);
 
@@ -20,10 +21,12 @@ void fy_signals_unlock(void) {
     ReleaseSRWLockExclusive(&lock);
 }
 
-/* The C library forgets a handler when it calls it. */
+/* The C library forgets a handler when it calls it. Whoever wanted the signal may have gone since, and what was set
+ * before is back: then it stays. */
 static void handle_signal(int signum) {
-    signal(signum, handle_signal);
     fy_signals_lock();
+    if (is_open[signum])
+        (void)signal(signum, handle_signal);
     if (tell_arrival)
         tell_arrival(signum);
     fy_signals_unlock();
@@ -35,12 +38,21 @@ ferry_status fy_signal_open(int signum, void (*arrived)(int signum)) {
     void (*previous)(int) = signal(signum, handle_signal);
     if (previous == SIG_ERR)
         return errno;
+    is_open[signum] = true;
     before[signum] = previous;
     tell_arrival = arrived;
     return 0;
 }
 
-/* The C library tells what is set only to whoever sets something. */
+#if defined(_MSC_VER)
+
+bool fy_signal_is_default(int signum) {
+    return signal(signum, SIG_GET) == SIG_DFL;
+}
+
+#else
+
+/* Other C libraries tell what is set only to whoever sets something. */
 bool fy_signal_is_default(int signum) {
     void (*now)(int) = signal(signum, SIG_DFL);
     if (now == SIG_DFL)
@@ -50,6 +62,9 @@ bool fy_signal_is_default(int signum) {
     return false;
 }
 
+#endif
+
 void fy_signal_close(int signum) {
+    is_open[signum] = false;
     (void)signal(signum, before[signum]);
 }
