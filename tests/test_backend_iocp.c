@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The completion port against the contract, on sockets and on pipes, and what is the port's alone. */
+#include <errno.h>
+
 #include "backend_fixture.h"
 #include "backend_win32.h"
 #include "win32/iocp.h"
@@ -15,11 +17,28 @@ static void backend_is_called_iocp(void) {
     CHECK_STRING(fy_iocp_class.name, "iocp");
 }
 
+static void socket_without_overlapped_calls_is_refused(void) {
+    backend_fixture f;
+    open_backend(&f, &tcp_kind);
+    SOCKET plain = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, 0);
+    CHECK(plain != INVALID_SOCKET);
+    fy_file file = {.handle = (fy_handle)plain, .use = FY_FILE_OWNED};
+    CHECK_STATUS(fy_iocp_class.attach(f.backend, &file), EPERM);
+    CHECK_INT(closesocket(plain), 0);
+    SOCKET good = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
+    fy_file first, again = {.handle = (fy_handle)good, .use = FY_FILE_OWNED};
+    attach(&f, &first, (fy_handle)good);
+    CHECK_STATUS(fy_iocp_class.attach(f.backend, &again), EEXIST);
+    detach(&f, &first);
+    close_backend(&f);
+}
+
 static const fy_test tests[] = {
     BACKEND_CONTRACT_ROWS(tcp)
     BACKEND_CONTRACT_NET_ROWS(tcp)
     BACKEND_CONTRACT_ROWS(pipe)
     FY_TEST(backend_is_called_iocp),
+    FY_TEST(socket_without_overlapped_calls_is_refused),
 };
 
 int main(int argc, char **argv) {

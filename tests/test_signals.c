@@ -58,6 +58,19 @@ static void handler_runs_as_a_callback_of_the_loop(void) {
     end();
 }
 
+/* A task's stack may have no room for a handler. */
+static void handler_runs_on_the_stack_that_a_thread_has_for_signals(void) {
+    struct sigaction action;
+    begin();
+    set_foreign_handler();
+    add(loop, SIGUSR1);
+    CHECK_INT(sigaction(SIGUSR1, NULL, &action), 0);
+    CHECK(action.sa_flags & SA_ONSTACK);
+    CHECK(ferry_remove_signal_handler(loop, SIGUSR1));
+    check_foreign_handler_is_back();
+    end();
+}
+
 /* SG-003 */
 static void numbers_that_are_no_signals_are_refused(void) {
     static const int numbers[] = {0, -1, 128, 100000, SIGKILL, SIGSTOP};
@@ -245,6 +258,7 @@ static void storm_of_signals_over_loops_that_come_and_go(void) {
 
 static const fy_test tests[] = {
     FY_TEST(handler_runs_as_a_callback_of_the_loop),
+    FY_TEST(handler_runs_on_the_stack_that_a_thread_has_for_signals),
     FY_TEST(numbers_that_are_no_signals_are_refused),
     FY_TEST(signal_wakes_a_blocked_loop),
     FY_TEST(signal_whose_handler_was_removed_meanwhile_is_ignored),

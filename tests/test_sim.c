@@ -91,6 +91,9 @@ static void callback_may_take_virtual_time(void) {
     CHECK_STATUS(ferry_sim_spend(loop, -1), APR_EINVAL);
     CHECK_STATUS(ferry_sim_spend(loop, FERRY_FOREVER), 0);
     CHECK_STATUS(ferry_sim_spend(loop, FERRY_FOREVER), 0);
+    start_us = ferry_sim_now(loop);
+    for (int looks = 1; looks <= 3; looks++)
+        CHECK_INT(ferry_loop_time(loop), start_us + looks);
     end_loop(loop);
 }
 

@@ -423,6 +423,9 @@ static void options_are_kept(void) {
     CHECK_STATUS(ferry_socket_set_option(socket, FERRY_SOCKET_LINGER, -1), 0);
     CHECK_STATUS(ferry_socket_get_option(socket, FERRY_SOCKET_LINGER, &value), 0);
     CHECK_INT(value, -1);
+    CHECK_STATUS(ferry_socket_set_option(socket, FERRY_SOCKET_LINGER, 70000), 0);
+    CHECK_STATUS(ferry_socket_get_option(socket, FERRY_SOCKET_LINGER, &value), 0);
+    CHECK(value >= 65535); /* or as long as the system can */
     ferry_socket_close(socket);
     end();
 }

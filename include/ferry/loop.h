@@ -131,7 +131,7 @@ FERRY_API bool ferry_remove_signal_handler(ferry_loop *loop, int signum);
 FERRY_API ferry_status ferry_loop_run_once(ferry_loop *loop, int64_t timeout_us);
 
 /* What another loop polls for reading: it becomes readable when a turn has something to do that no deadline tells.
- * A file descriptor on POSIX, a HANDLE on Windows; -1 where the backend has none.
+ * A file descriptor on POSIX; -1 where the backend has none: on Windows, and on the simulator.
  * Thread: loop. */
 FERRY_API intptr_t ferry_loop_wait_handle(const ferry_loop *loop);
 

@@ -83,7 +83,9 @@ static inline bool write_bytes(fy_op *op) {
     size_t size = op->size < TRANSFER_MAX ? op->size : TRANSFER_MAX;
     ssize_t moved = FY_LIKELY(file->native.is_socket) ? send(file->handle, op->data, size, MSG_NOSIGNAL)
                                                       : fy_sigpipe_write(file->handle, op->data, size);
-    return FY_UNLIKELY(moved < 0) ? move_nothing(op) : end_moved(op, moved);
+    if (FY_UNLIKELY(moved <= 0))
+        return moved < 0 ? move_nothing(op) : end(op, EIO); /* the rest would be tried for ever */
+    return end_moved(op, moved);
 }
 
 /* ---- datagrams ---- */

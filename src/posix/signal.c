@@ -62,8 +62,9 @@ static void handle_signal(int signum) {
     errno = error;
 }
 
+/* A thread that has a stack for signals may be on one of its own that has no room for them. */
 ferry_status fy_signal_open(int signum, void (*arrived)(int signum)) {
-    struct sigaction action = {.sa_handler = handle_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = handle_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
     sigfillset(&action.sa_mask);
     tell_arrival = arrived;
     return sigaction(signum, &action, &before[signum]) == 0 ? 0 : errno;

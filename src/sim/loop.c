@@ -37,9 +37,14 @@ int64_t ferry_sim_now(const ferry_loop *loop) {
     return self ? self->now_us : 0;
 }
 
+/* No time is moved beyond it, so that looks at the clock and operations have as much again. */
+static const int64_t END_US = FERRY_FOREVER / 2;
+
 /* What the clock says so long after now. */
 static int64_t after(const fy_sim *self, int64_t duration_us) {
-    return duration_us < FERRY_FOREVER - self->now_us ? self->now_us + duration_us : FERRY_FOREVER - 1;
+    if (self->now_us >= END_US)
+        return self->now_us;
+    return duration_us < END_US - self->now_us ? self->now_us + duration_us : END_US;
 }
 
 ferry_status ferry_sim_spend(ferry_loop *loop, int64_t duration_us) {

@@ -24,6 +24,21 @@ static bool skip_packets(HANDLE handle) {
                                               FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE);
 }
 
+bool fy_handle_is_synchronous(HANDLE handle) {
+    IO_STATUS_BLOCK block;
+    ULONG mode = 0;
+    NTSTATUS status =
+        NtQueryInformationFile(handle, &block, &mode, sizeof mode, (FILE_INFORMATION_CLASS)MODE_INFORMATION);
+    return status >= 0 && (mode & FILE_IS_SYNCHRONOUS);
+}
+
+/* It has a port already, or was not made for overlapped calls. */
+static ferry_status port_status(HANDLE handle, DWORD error) {
+    if (error != ERROR_INVALID_PARAMETER)
+        return fy_status_of(error);
+    return fy_handle_is_synchronous(handle) ? EPERM : EEXIST;
+}
+
 /* ---- sockets ---- */
 
 /* Returns false for what is no socket. */
@@ -51,23 +66,13 @@ static ferry_status attach_socket(fy_iocp *self, fy_file *file, const WSAPROTOCO
     u_long on = 1;
     if (ioctlsocket((SOCKET)file->handle, (long)FIONBIO, &on) != 0)
         return fy_socket_status();
-    if (!CreateIoCompletionPort(handle, self->port, 0, 0)) {
-        DWORD error = GetLastError();
-        return error == ERROR_INVALID_PARAMETER ? EEXIST : fy_status_of(error);
-    }
+    if (!CreateIoCompletionPort(handle, self->port, 0, 0))
+        return port_status(handle, GetLastError());
     file->native.skips_packets = is_kernels(protocol) && skip_packets(handle);
     return 0;
 }
 
 /* ---- pipes ---- */
-
-bool fy_handle_is_synchronous(HANDLE handle) {
-    IO_STATUS_BLOCK block;
-    ULONG mode = 0;
-    NTSTATUS status =
-        NtQueryInformationFile(handle, &block, &mode, sizeof mode, (FILE_INFORMATION_CLASS)MODE_INFORMATION);
-    return status >= 0 && (mode & FILE_IS_SYNCHRONOUS);
-}
 
 /* A message that is read in part is neither a success nor a failure. */
 static bool has_no_messages(HANDLE pipe) {
@@ -82,10 +87,8 @@ static ferry_status attach_pipe(fy_iocp *self, fy_file *file) {
         return fy_status_of(error);
     if (type != FILE_TYPE_PIPE || fy_handle_is_synchronous(handle))
         return EPERM;
-    if (!CreateIoCompletionPort(handle, self->port, 0, 0)) {
-        error = GetLastError();
-        return error == ERROR_INVALID_PARAMETER ? EEXIST : fy_status_of(error);
-    }
+    if (!CreateIoCompletionPort(handle, self->port, 0, 0))
+        return port_status(handle, GetLastError());
     file->native.tells_room = fy_pipe_room(handle) > 0; /* it is most likely empty now */
     file->native.skips_packets = has_no_messages(handle) && skip_packets(handle);
     return 0;

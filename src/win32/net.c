@@ -71,6 +71,8 @@ static ferry_status net_shut_write(fy_backend *backend, fy_handle handle) {
 
 /* ---- options ---- */
 
+enum { LINGER_MAX = 0xffff };
+
 /* The plain ones; SO_LINGER has a struct. Level 0: the system has none. */
 static const struct {
     int level;
@@ -84,8 +86,10 @@ static const struct {
     [FY_SOCKET_RECEIVE_BUFFER] = {SOL_SOCKET, SO_RCVBUF},
 };
 
+/* The system counts up to eighteen hours. */
 static ferry_status set_linger(SOCKET socket, int value) {
-    struct linger linger = {.l_onoff = value >= 0, .l_linger = (u_short)(value >= 0 ? value : 0)};
+    u_short seconds = (u_short)(value < 0 ? 0 : value < LINGER_MAX ? value : LINGER_MAX);
+    struct linger linger = {.l_onoff = value >= 0, .l_linger = seconds};
     return status_of(setsockopt(socket, SOL_SOCKET, SO_LINGER, (const char *)&linger, sizeof linger));
 }
 
