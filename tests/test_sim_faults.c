@@ -39,6 +39,38 @@ static void broken_reads_and_writes_reset_the_connection(void) {
     }
 }
 
+/* No fault of the seed's: what every kernel does. */
+static void closing_over_unread_bytes_breaks_the_connection(void) {
+    backend_fixture f;
+    char byte;
+    open_with(&f, (ferry_sim_options){.short_rate = -1});
+    attach_ends(&f);
+    fy_op write = fy_op_write(&f.a, "xy", 2), read = fy_op_read(&f.b, &byte, 1), later = fy_op_read(&f.a, &byte, 1);
+    perform(&f, &write, 0);
+    perform(&f, &read, 0);
+    detach(&f, &f.b);
+    perform(&f, &later, APR_ECONNRESET);
+    perform(&f, &write, APR_ECONNRESET);
+    detach(&f, &f.a);
+    close_backend(&f);
+}
+
+static void first_write_to_a_peer_that_has_closed_is_taken(void) {
+    backend_fixture f;
+    char byte;
+    open_with(&f, (ferry_sim_options){.short_rate = -1});
+    attach_ends(&f);
+    fy_op write = fy_op_write(&f.a, "xy", 2), read = fy_op_read(&f.a, &byte, 1);
+    detach(&f, &f.b);
+    perform(&f, &write, 0);
+    CHECK_INT((intmax_t)write.count, 2);
+    perform(&f, &write, APR_EPIPE);
+    perform(&f, &write, APR_EPIPE);
+    perform(&f, &read, APR_EOF);
+    detach(&f, &f.a);
+    close_backend(&f);
+}
+
 static void sockets_are_refused_at_their_rate(void) {
     backend_fixture f;
     int refused = 0;
@@ -134,6 +166,8 @@ static void datagrams_are_lost_at_their_rate(void) {
 
 static const fy_test tests[] = {
     FY_TEST(broken_reads_and_writes_reset_the_connection),
+    FY_TEST(closing_over_unread_bytes_breaks_the_connection),
+    FY_TEST(first_write_to_a_peer_that_has_closed_is_taken),
     FY_TEST(sockets_are_refused_at_their_rate),
     FY_TEST(counts_are_short_at_their_rate),
     FY_TEST(connects_fail_where_somebody_listens),

@@ -15,6 +15,7 @@ typedef struct fy_sim_pipe {
     size_t limit;        /* how many bytes it holds at most */
     bool has_ended;      /* its writer writes no more */
     bool is_unread;      /* its reader reads no more */
+    bool is_refused;     /* and its writer has been told so */
     bool is_reset;
 } fy_sim_pipe;
 

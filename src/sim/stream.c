@@ -70,8 +70,11 @@ static void reset(fy_sim_socket *socket) {
     socket->out->is_reset = true;
 }
 
+/* Who closes over bytes that it has not read breaks the connection. */
 void fy_sim_stream_close(fy_sim *self, fy_sim_socket *socket) {
     if (socket->state == FY_SIM_CONNECTED) {
+        if (socket->in->count)
+            reset(socket);
         socket->out->has_ended = true;
         socket->in->is_unread = true;
         unref_pipe(socket->in);
@@ -151,6 +154,15 @@ static ferry_status read_bytes(fy_sim *self, fy_sim_socket *socket, fy_op *op) {
     return 0;
 }
 
+/* The first bytes that come there bring the answer, which only a later write meets. */
+static ferry_status write_to_nobody(fy_sim *self, fy_sim_pipe *out, fy_op *op) {
+    if (out->is_refused)
+        return APR_EPIPE;
+    out->is_refused = true;
+    op->count = how_much(self, op->size);
+    return 0;
+}
+
 static ferry_status write_bytes(fy_sim *self, fy_sim_socket *socket, fy_op *op) {
     fy_sim_pipe *out = socket->out;
     if (socket->state != FY_SIM_CONNECTED)
@@ -159,8 +171,10 @@ static ferry_status write_bytes(fy_sim *self, fy_sim_socket *socket, fy_op *op) 
         reset(socket);
     if (out->is_reset)
         return APR_ECONNRESET;
-    if (out->is_unread || out->has_ended)
+    if (out->has_ended)
         return APR_EPIPE;
+    if (out->is_unread)
+        return write_to_nobody(self, out, op);
     size_t room = out->limit - out->count;
     size_t size = make_room(out, how_much(self, op->size < room ? op->size : room));
     if (!size)
