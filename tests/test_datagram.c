@@ -124,6 +124,40 @@ static void datagram_that_is_too_long_is_gone_and_told(void) {
     end();
 }
 
+static ferry_future *start_recv_at(endpoint at, void *buffer, size_t size) {
+    ferry_future *future = NULL;
+    CHECK_STATUS(ferry_sock_recv(at.socket, buffer, size, &future), 0);
+    return future;
+}
+
+static void recv_takes_one_datagram_empty_or_not(void) {
+    char small[4];
+    begin();
+    endpoint a = open_endpoint(FERRY_INET), b = open_endpoint(FERRY_INET);
+    ferry_future *waiting = start_recv_at(b, small, sizeof small);
+    send_to(a, &b, "");
+    CHECK_INT(finish(waiting), 0);
+    waiting = start_recv_at(b, small, sizeof small);
+    send_to(a, &b, "too long");
+    finish_with(waiting, FERRY_ETRUNCATED);
+    send_to(a, &b, "too long");
+    send_to(a, &b, "");
+    send_to(a, &b, "next");
+    finish_with(start_recv_at(b, small, sizeof small), FERRY_ETRUNCATED);
+    CHECK_INT(finish(start_recv_at(b, small, sizeof small)), 0);
+    CHECK_INT(finish(start_recv_at(b, small, sizeof small)), 4);
+    CHECK(memcmp(small, "next", 4) == 0);
+    waiting = start_recv_at(b, small, sizeof small);
+    settle();
+    CHECK(ferry_future_cancel(waiting));
+    finish_with(waiting, FERRY_ECANCELED);
+    send_to(a, &b, "kept");
+    check_datagram(b, "kept", &a);
+    ferry_socket_close(a.socket);
+    ferry_socket_close(b.socket);
+    end();
+}
+
 /* Whether and to which operation the complaint comes is the system's affair; the socket works on. */
 /* DG-003 DG-004 DG-011 */
 static void complaint_about_an_earlier_datagram_leaves_the_socket_working(void) {
@@ -219,6 +253,7 @@ static const fy_test tests[] = {
     FY_TEST(datagrams_sent_in_one_go_keep_order_borders_and_addresses),
     FY_TEST(empty_datagram_is_sent_and_received),
     FY_TEST(datagram_that_is_too_long_is_gone_and_told),
+    FY_TEST(recv_takes_one_datagram_empty_or_not),
     FY_TEST(complaint_about_an_earlier_datagram_leaves_the_socket_working),
     FY_TEST(cancelled_recvfrom_leaves_its_datagram),
     FY_TEST(sendto_that_is_cancelled_at_once_is_sent_or_not),

@@ -145,7 +145,8 @@ FERRY_API ferry_status ferry_sock_connect_from(const char *origin, ferry_socket 
 #define ferry_sock_accept(socket, ret_future) ferry_sock_accept_from(FERRY_HERE, socket, ret_future)
 FERRY_API ferry_status ferry_sock_accept_from(const char *origin, ferry_socket *socket, ferry_future **ret_future);
 
-/* Receives up to `size` bytes, at least 1 (`loop.sock_recv_into`).
+/* Receives up to `size` bytes, at least 1 (`loop.sock_recv_into`). Of a datagram socket: one datagram, as
+ * ferry_sock_recvfrom does that is not asked from where; it may be empty.
  *
  * Resolves: with their number, as an integer, at least 1; or with APR_EOF at the end of the stream, what the system
  *           said, FERRY_ECANCELED.

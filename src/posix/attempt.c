@@ -249,6 +249,7 @@ static bool reap(fy_op *op) {
 /* What is not a stream's bytes. */
 FY_NOINLINE static bool attempt_other(fy_op *op) {
     switch (op->kind) {
+    case FY_OP_READ: /* of datagrams: one, and not from where */
     case FY_OP_RECVFROM:
         return receive(op);
     case FY_OP_SENDTO:
@@ -268,7 +269,7 @@ FY_NOINLINE static bool attempt_other(fy_op *op) {
 }
 
 bool fy_attempt(fy_op *op) {
-    if (op->kind == FY_OP_READ)
+    if (op->kind == FY_OP_READ && FY_LIKELY(!op->file->native.is_datagram))
         return read_bytes(op);
     return op->kind == FY_OP_WRITE ? write_bytes(op) : attempt_other(op);
 }

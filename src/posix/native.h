@@ -24,6 +24,7 @@ typedef struct fy_file_native {
     bool may_be_ready[2]; /* by direction: the next system call is worth a try */
     bool is_socket;
     bool is_tcp;
+    bool is_datagram;
     uint32_t drained_by; /* once so many more bytes were read, a short read proves that nothing is left, not even an end
                           * or urgent data; FY_NEVER: it proves nothing */
 } fy_file_native;

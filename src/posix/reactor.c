@@ -89,15 +89,23 @@ static int64_t reactor_now(fy_backend *backend) {
 
 /* ---- files ---- */
 
-/* One question tells the three kinds apart: only TCP has this option, and only what is no socket says so. */
+static bool is_datagram(fy_handle handle) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    return getsockopt(handle, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
+}
+
+/* One question tells most of the kinds apart: only TCP has this option, and only what is no socket says so. */
 static void classify(fy_file *file) {
     int value;
     socklen_t size = sizeof value;
     bool is_tcp = getsockopt(file->handle, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0;
+    bool is_socket = is_tcp || errno != ENOTSOCK;
     file->native = (fy_file_native){
         .may_be_ready = {true, true},
-        .is_socket = is_tcp || errno != ENOTSOCK,
+        .is_socket = is_socket,
         .is_tcp = is_tcp,
+        .is_datagram = is_socket && !is_tcp && is_datagram(file->handle),
         .drained_by = is_tcp ? 0 : FY_NEVER,
     };
 }

@@ -2,10 +2,11 @@
 /* How each kind of op begins, what its packet means, and how it is given up. Three ways lead to an outcome:
  *
  *   overlapped   READ, ACCEPT, CONNECT: the kernel performs the op in its own time; the packet brings the outcome.
- *   readiness    WRITE, SENDTO and RECVFROM on sockets, and POLL: the op is tried without blocking; when the kernel
- *                would block, a packet tells that it is worth another try. Given up in between, it has moved nothing:
- *                an overlapped send that is given up may have sent part of its bytes and does not say how many, and one
- *                that receives a datagram too long for its buffer says so in more than one way.
+ *   readiness    WRITE, SENDTO and RECVFROM on sockets, READ on those for datagrams, and POLL: the op is tried without
+ *                blocking; when the kernel would block, a packet tells that it is worth another try. Given up in
+ *                between, it has moved nothing: an overlapped send that is given up may have sent part of its bytes and
+ *                does not say how many, and one that receives a datagram too long for its buffer says so in more than
+ *                one way.
  *   elsewhere    pipes, and CHILD. */
 #include <string.h>
 
@@ -103,7 +104,7 @@ static int try_receive(const fy_op *op, DWORD *ret_count) {
 /* Tries; or asks to be told when another try is worth it. */
 static bool attempt(fy_iocp *self, fy_op *op) {
     DWORD count = 0;
-    bool receives = op->kind == FY_OP_RECVFROM;
+    bool receives = fy_op_direction(op) == FY_IN;
     int error = receives ? try_receive(op, &count) : try_send(op, &count);
     if (error == WSAEWOULDBLOCK)
         return fy_afd_poll_begin(self, op, receives ? FY_AFD_IN : FY_AFD_OUT);
@@ -264,19 +265,24 @@ static const struct {
     [FY_OP_CHILD] = {fy_child_begin, child_continue, false},
 };
 
+/* Of datagrams a READ receives one, and does not ask from where. */
+static fy_op_kind kind_of(const fy_op *op) {
+    return op->kind == FY_OP_READ && op->file->native.is_datagram ? FY_OP_RECVFROM : op->kind;
+}
+
 bool fy_iocp_begin(fy_iocp *self, fy_op *op) {
-    return kinds[op->kind].begin(self, op);
+    return kinds[kind_of(op)].begin(self, op);
 }
 
 bool fy_iocp_continue(fy_iocp *self, fy_op *op) {
-    return kinds[op->kind].next(self, op);
+    return kinds[kind_of(op)].next(self, op);
 }
 
 /* Where the kernel finds nothing to cancel, the op's packet is in the port already. */
 bool fy_iocp_give_up(fy_iocp *self, fy_op *op) {
     if (op->kind == FY_OP_CHILD)
         return fy_child_give_up(op);
-    bool is_on_afd = kinds[op->kind].waits_on_afd && op->file->native.is_socket;
+    bool is_on_afd = kinds[kind_of(op)].waits_on_afd && op->file->native.is_socket;
     CancelIoEx(is_on_afd ? self->afd : (HANDLE)op->file->handle, &op->native.overlapped);
     return false;
 }
