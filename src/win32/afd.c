@@ -11,7 +11,6 @@
 #define AFD_POLL_REQUEST 0x00012024
 enum {
     AFD_RECEIVE = 0x01,
-    AFD_RECEIVE_URGENT = 0x02,
     AFD_SEND = 0x04,
     AFD_DISCONNECT = 0x08,
     AFD_ABORT = 0x10,
@@ -20,9 +19,10 @@ enum {
     AFD_CONNECT_FAIL = 0x100
 };
 
+/* Urgent data has an event of its own, which is left out: no plain read takes it, so it would be told for ever. Where
+ * the socket has it among the other bytes it is an AFD_RECEIVE. */
 static const ULONG events_of[] = {
-    [FY_AFD_IN] = AFD_RECEIVE | AFD_RECEIVE_URGENT | AFD_ACCEPT | AFD_DISCONNECT | AFD_ABORT | AFD_LOCAL_CLOSE
-                  | AFD_CONNECT_FAIL,
+    [FY_AFD_IN] = AFD_RECEIVE | AFD_ACCEPT | AFD_DISCONNECT | AFD_ABORT | AFD_LOCAL_CLOSE | AFD_CONNECT_FAIL,
     [FY_AFD_OUT] = AFD_SEND | AFD_ABORT | AFD_LOCAL_CLOSE | AFD_CONNECT_FAIL,
 };
 
