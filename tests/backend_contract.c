@@ -389,6 +389,29 @@ void contract_cancelled_write_sends_nothing(const backend_kind *kind) {
     free(pattern);
 }
 
+/* Whoever hears of those in front of it may cancel it: that comes too late. */
+void contract_delivered_op_is_in_flight_until_it_is_taken(const backend_kind *kind) {
+    backend_fixture f;
+    char byte = 0;
+    open_fixture(&f, kind);
+    fy_op write = fy_op_write(&f.a, "x", 1), read = fy_op_read(&f.b, &byte, 1);
+    submit(&f, &read);
+    submit(&f, &write);
+    int64_t deadline_us = now(&f) + CONTRACT_WITHIN_US;
+    while ((fy_list_is_empty(&f.done) || f.done.head == f.done.tail) && now(&f) < deadline_us)
+        wait_until(&f, deadline_us);
+    CHECK(fy_op_is_in_flight(&read));
+    CHECK(fy_op_is_in_flight(&write));
+    cancel(&f, &read);
+    cancel(&f, &write);
+    wait_until(&f, 0);
+    await_both(&f, &write, &read);
+    CHECK(fy_file_is_idle(&f.a) && fy_file_is_idle(&f.b));
+    CHECK_INT(byte, 'x');
+    expect_nothing(&f);
+    close_fixture(&f);
+}
+
 /* ---- reuse and numbers ---- */
 
 void contract_op_is_reusable_after_delivery(const backend_kind *kind) {

@@ -85,6 +85,7 @@ typedef struct backend_kind {
     X(prefix, cancel_of_a_finished_op_keeps_its_outcome)     \
     X(prefix, cancelled_read_leaves_the_bytes)               \
     X(prefix, cancelled_write_sends_nothing)                 \
+    X(prefix, delivered_op_is_in_flight_until_it_is_taken)   \
     X(prefix, op_is_reusable_after_delivery)                 \
     X(prefix, reused_handle_sees_nothing_of_its_past)        \
     X(prefix, many_files_are_each_delivered_once)            \

@@ -73,7 +73,7 @@ void contract_past_deadline_does_not_block(const backend_kind *kind) {
         submit(&f, &write);
         for (int delivered = 0; delivered < 2;) {
             wait_until(&f, deadlines_us[i]);
-            while (fy_op_list_pop(&f.done))
+            while (fy_op_take(&f.done))
                 delivered++;
             CHECK(now(&f) < start_us + CONTRACT_WITHIN_US);
         }
@@ -88,7 +88,7 @@ static void await_without_limit(backend_fixture *fixture, int count) {
     int delivered = 0;
     for (int rounds = 0; rounds < ROUNDS_MAX && delivered < count; rounds++) {
         wait_until(fixture, FERRY_FOREVER);
-        while (fy_op_list_pop(&fixture->done))
+        while (fy_op_take(&fixture->done))
             delivered++;
     }
     CHECK_INT(delivered, count);
@@ -104,7 +104,7 @@ void contract_no_deadline_waits_for_an_outcome(const backend_kind *kind) {
     submit(&f, &read);
     cancel(&f, &read);
     wait_until(&f, FERRY_FOREVER);
-    CHECK(fy_op_list_pop(&f.done) == &read);
+    CHECK(fy_op_take(&f.done) == &read);
     submit(&f, &write);
     await_without_limit(&f, 1);
     submit(&f, &read);
@@ -128,12 +128,12 @@ void contract_what_is_finished_is_delivered_without_a_block(const backend_kind *
     wait_until(&f, FY_FINISHED);
     CHECK(fy_list_is_empty(&f.backend->finished));
     CHECK(now(&f) < start_us + CONTRACT_WITHIN_US);
-    fy_op *delivered = fy_op_list_pop(&f.done);
+    fy_op *delivered = fy_op_take(&f.done);
     if (is_finished)
         CHECK(delivered == &write);
     while (!delivered) {
         wait_until(&f, now(&f) + CONTRACT_WITHIN_US);
-        delivered = fy_op_list_pop(&f.done);
+        delivered = fy_op_take(&f.done);
     }
     CHECK_INT(write.count, 1);
     close_fixture(&f);
@@ -155,7 +155,7 @@ void contract_finished_ops_do_not_hide_the_others(const backend_kind *kind) {
         submit(&f, &busy);
         while (fy_op_is_in_flight(&busy)) {
             wait_until(&f, now(&f) + CONTRACT_WITHIN_US);
-            for (fy_op *op; (op = fy_op_list_pop(&f.done));)
+            for (fy_op *op; (op = fy_op_take(&f.done));)
                 delivered += op != &busy;
         }
     }

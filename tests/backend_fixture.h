@@ -104,7 +104,7 @@ static inline fy_op *next_done(backend_fixture *fixture, int64_t within_us) {
     int64_t deadline_us = now(fixture) + within_us;
     while (fy_list_is_empty(&fixture->done) && now(fixture) < deadline_us)
         wait_until(fixture, deadline_us);
-    return fy_op_list_pop(&fixture->done);
+    return fy_op_take(&fixture->done);
 }
 
 /* The op is the next one delivered, with this status. */

@@ -46,7 +46,7 @@ static void failing_wait_is_a_status_and_still_delivers(void) {
     CHECK(saved >= 0);
     CHECK_INT(dup2(f.a.handle, epoll_fd), epoll_fd);
     CHECK_STATUS(fy_reactor_class.wait(f.backend, FERRY_FOREVER, &f.done), EINVAL);
-    CHECK(fy_op_list_pop(&f.done) == &write);
+    CHECK(fy_op_take(&f.done) == &write);
     CHECK_INT(dup2(saved, epoll_fd), epoll_fd);
     CHECK_INT(close(saved), 0);
     expect_text(&f, &f.b, "x");

@@ -112,6 +112,89 @@ static void child_closes_an_inherited_loop_whose_sockets_are_being_closed(void) 
     end();
 }
 
+static ferry_status fork_in_handler(ferry_loop *reporting, const ferry_report *report, void *arg) {
+    pid_t *child = arg;
+    CHECK(reporting == loop && report->status == APR_EOF);
+    *child = fork_now();
+    return 0;
+}
+
+/* It was delivered together with the one whose end is reported, and not yet looked at: the child has it still. */
+static void handler_that_forks_leaves_what_is_delivered_to_both(void) {
+    pid_t child = -1;
+    char byte = 0, bytes[2] = "";
+    begin();
+    CHECK_STATUS(ferry_loop_set_exception_handler(loop, fork_in_handler, &child), 0);
+    socket_pair ended = open_pair(), pair = open_pair();
+    CHECK_STATUS(ferry_sock_recv(ended.server, &byte, 1, NULL), 0);
+    ferry_future *receiving = start_recv(pair.server, &bytes[0], 1), *queued = start_recv(pair.server, &bytes[1], 1);
+    turn(loop);
+    ferry_socket_close(ended.client);
+    CHECK_STATUS(ferry_sock_sendall(pair.client, "ab", 2, NULL), 0);
+    ferry_status status = 0;
+    while (child == -1)
+        status = ferry_loop_run_once(loop, AN_HOUR_US);
+    if (!child) {
+        MUST(status == FERRY_EFORKED);
+        MUST(ferry_loop_close(loop) == 0);
+        MUST(ferry_future_cancelled(receiving) && ferry_future_cancelled(queued));
+        ferry_future_unref(receiving);
+        ferry_future_unref(queued);
+        ferry_socket_close(ended.server);
+        close_pair(pair);
+        ferry_loop_unref(loop);
+        MUST(atomic_load(&live_blocks) == 0);
+        _exit(EXIT_SUCCESS);
+    }
+    CHECK_STATUS(status, 0);
+    wait_for_child(child);
+    finish(receiving);
+    finish(queued);
+    CHECK(memcmp(bytes, "ab", 2) == 0);
+    ferry_socket_close(ended.server);
+    close_pair(pair);
+    end();
+}
+
+typedef struct late_fork {
+    int reports;
+    pid_t child;
+} late_fork;
+
+static ferry_status fork_at_the_last_report(ferry_loop *reporting, const ferry_report *report, void *arg) {
+    late_fork *self = arg;
+    CHECK(reporting == loop && strstr(report->message, "still open"));
+    if (++self->reports == 2)
+        self->child = fork_now();
+    return 0;
+}
+
+/* The operation of the socket that was reported first is with the parent's kernel, cancelled. */
+static void handler_that_forks_while_the_loop_closes_ends_it_in_both(void) {
+    char bytes[2];
+    late_fork self = {.child = -1};
+    begin();
+    CHECK_STATUS(ferry_loop_set_exception_handler(loop, fork_at_the_last_report, &self), 0);
+    CHECK_STATUS(ferry_loop_set_debug(loop, true), 0);
+    socket_pair pair = open_pair();
+    ferry_future *receiving = start_recv(pair.server, &bytes[0], 1), *opposite = start_recv(pair.client, &bytes[1], 1);
+    turn(loop);
+    CHECK_STATUS(ferry_loop_close(loop), 0);
+    bool is_ended = ferry_future_cancelled(receiving) && ferry_future_cancelled(opposite);
+    ferry_future_unref(receiving);
+    ferry_future_unref(opposite);
+    close_pair(pair);
+    ferry_loop_unref(loop);
+    if (!self.child) {
+        MUST(is_ended && atomic_load(&live_blocks) == 0);
+        _exit(EXIT_SUCCESS);
+    }
+    CHECK_INT(self.reports, 2);
+    wait_for_child(self.child);
+    CHECK(is_ended);
+    check_nothing_is_left();
+}
+
 /* ---- readers ---- */
 
 static void child_closes_an_inherited_loop_with_readers_and_the_parent_goes_on(void) {
@@ -219,6 +302,8 @@ static const fy_test tests[] = {
     FY_TEST(child_closes_inherited_sockets_and_the_parent_goes_on),
     FY_TEST(child_closes_an_inherited_loop_with_sockets_and_the_parent_goes_on),
     FY_TEST(child_closes_an_inherited_loop_whose_sockets_are_being_closed),
+    FY_TEST(handler_that_forks_leaves_what_is_delivered_to_both),
+    FY_TEST(handler_that_forks_while_the_loop_closes_ends_it_in_both),
     FY_TEST(child_closes_an_inherited_loop_with_readers_and_the_parent_goes_on),
     FY_TEST(reader_that_forks_goes_on_in_the_parent),
     FY_TEST(signal_to_a_forked_child_does_not_run_the_parents_handler),

@@ -101,6 +101,45 @@ static void removing_the_reader_leaves_the_writer(void) {
     end_watching();
 }
 
+typedef struct replacing {
+    intptr_t handle;
+    int reports, calls;
+} replacing;
+
+static ferry_status replace_from_handler(ferry_loop *reporting, const ferry_report *report, void *arg) {
+    replacing *self = arg;
+    CHECK_STATUS(report->status, APR_EOF);
+    self->reports++;
+    return ferry_add_reader(reporting, self->handle, count_up, &self->calls, NULL);
+}
+
+/* Its readiness came back together with the end that is reported. */
+static void reader_can_be_replaced_from_the_exception_handler(void) {
+    int calls = 0;
+    char byte;
+    begin_watching();
+    socket_pair pair = open_pair();
+    ferry_loop *owner = loop;
+    loop = watching;
+    socket_pair ended = open_pair();
+    loop = owner;
+    replacing self = {.handle = handle_of(pair.server)};
+    CHECK_STATUS(ferry_loop_set_exception_handler(watching, replace_from_handler, &self), 0);
+    CHECK_STATUS(ferry_sock_recv(ended.server, &byte, 1, NULL), 0);
+    CHECK_STATUS(ferry_add_reader(watching, self.handle, count_up, &calls, NULL), 0);
+    watch_a_few_turns();
+    ferry_socket_close(ended.client);
+    sendall(pair.client, "x", 1);
+    watch_until(&self.reports, 1);
+    calls = 0;
+    watch_until(&self.calls, self.calls + 3);
+    CHECK_INT(calls, 0);
+    CHECK(ferry_remove_reader(watching, self.handle));
+    ferry_socket_close(ended.server);
+    close_pair(pair);
+    end_watching();
+}
+
 /* RW-007 */
 static void cancelled_handle_is_not_run_and_the_interest_dropped(void) {
     int calls = 0;
@@ -291,6 +330,7 @@ static const fy_test tests[] = {
     FY_TEST(reader_is_called_as_long_as_nobody_reads_and_at_the_end),
     FY_TEST(writer_is_called_until_removed_and_removed_once),
     FY_TEST(removing_the_reader_leaves_the_writer),
+    FY_TEST(reader_can_be_replaced_from_the_exception_handler),
     FY_TEST(cancelled_handle_is_not_run_and_the_interest_dropped),
     FY_TEST(second_call_replaces_the_first),
     FY_TEST(callback_may_remove_or_replace_itself),

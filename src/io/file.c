@@ -76,7 +76,6 @@ static void take_out(ferry_socket *socket, const fy_op *op) {
 
 /* It does not end at once. */
 static void submit(ferry_socket *socket, fy_op *op) {
-    socket->ops_out++;
     (void)socket->loop->backend_class->submit(socket->loop->backend, op);
 }
 
@@ -202,7 +201,7 @@ static void free_socket(ferry_socket *socket) {
 
 static void detach_if_idle(ferry_socket *socket) {
     ferry_loop *loop = socket->loop;
-    if (socket->state != FY_SOCKET_CLOSING || socket->ops_out)
+    if (socket->state != FY_SOCKET_CLOSING || !fy_file_is_idle(&socket->file))
         return;
     loop->backend_class->detach(loop->backend, &socket->file);
     loop->files--;
@@ -215,7 +214,6 @@ static void detach_if_idle(ferry_socket *socket) {
 static void take_back_inherited(ferry_socket *socket, fy_op *op) {
     socket->file.in_flight[fy_op_direction(op)] = NULL;
     op->status = FERRY_ECANCELED;
-    socket->ops_out--;
     end_delivered(from_op(op), false);
 }
 
@@ -291,7 +289,6 @@ void fy_async_op_delivered(fy_op *op) {
     ferry_socket *socket = socket_of(op);
     fy_async_op *self = from_op(op);
     bool is_open = socket->state == FY_SOCKET_OPEN;
-    socket->ops_out--;
     if (send_rest(socket, self))
         return;
     if (FY_UNLIKELY(op->kind == FY_OP_CONNECT && op->status))
@@ -310,9 +307,7 @@ static void submit_hastily(ferry_socket *socket, fy_async_op *self) {
     self->op.may_end_at_once = true;
     bool has_ended = socket->loop->backend_class->submit(socket->loop->backend, &self->op);
     self->op.may_end_at_once = false;
-    if (!has_ended)
-        socket->ops_out++;
-    else if (!send_rest(socket, self))
+    if (has_ended && !send_rest(socket, self))
         end_delivered(self, true);
 }
 
@@ -377,15 +372,20 @@ static void shut_with_loop(void *cell, void *arg) {
     fy_socket_shut(socket);
 }
 
-/* What the kernel has is waited for: it may still write into buffers. */
-static void close_files(ferry_loop *loop) {
+static void shut_all(ferry_loop *loop) {
     fy_slab_walk(&loop->io.sockets, shut_with_loop, loop);
     fy_watch_shut_all(loop);
+}
+
+/* What the kernel has is waited for: it may still write into buffers. Whoever hears of the end of an op may fork, and
+ * then nothing comes back to the child any more. */
+static void close_files(ferry_loop *loop) {
+    shut_all(loop);
     while (loop->files) {
         fy_list done = {NULL, NULL};
-        (void)loop->backend_class->wait(loop->backend, FERRY_FOREVER, &done);
-        for (fy_op *op; (op = fy_op_list_pop(&done));)
-            op_done(loop, op);
+        if (loop->backend_class->wait(loop->backend, FERRY_FOREVER, &done) == FERRY_EFORKED)
+            shut_all(loop);
+        fy_loop_resolve(loop, &done);
     }
     fy_watch_free_table(loop);
 }

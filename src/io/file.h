@@ -7,8 +7,8 @@
  *
  *   stage                    op                           future's outcome       the rest of the future
  *   queued in its file       the loop's                   -                      the loop's
- *   with the backend         the backend's                -                      the loop's
- *   delivered, ended         -                            the loop's             the loop's
+ *   in flight                the backend's                -                      the loop's
+ *   taken, ended             -                            the loop's             the loop's
  *
  * Since the op and the outcome are never needed at once they share their memory. The op holds one reference to the
  * future until it has ended. What passes between the two goes through memcpy and memset, which the compiler takes for
@@ -34,7 +34,7 @@ enum { FY_SOCKET_FREE, FY_SOCKET_OPEN, FY_SOCKET_CLOSING, FY_SOCKET_CLOSED };
 /*   state     file                       queues     how it goes on
  *   OPEN      attached                   any        closed by the user, with its last reference, by a failed connect,
  *                                                   or with its loop
- *   CLOSING   attached, ops are out      empty      CLOSED when the last op has come back
+ *   CLOSING   attached, ops in flight    empty      CLOSED when the last op has come back
  *   CLOSED    detached, handle closed    empty      freed with the last reference */
 struct ferry_socket {
     fy_file file;
@@ -42,7 +42,6 @@ struct ferry_socket {
     fy_op *last_queued[FY_DIRECTIONS]; /* a ring: its next is the oldest; NULL: none */
     const char *origin;
     uint32_t refs;                     /* the user's */
-    uint8_t ops_out;                   /* with the backend, or delivered and not yet looked at */
     uint8_t state;
 };
 

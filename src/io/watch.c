@@ -3,7 +3,8 @@
  * is one POLL op that is submitted anew after its callback has run. Who has watched which handle stands in a table of
  * the loop's.
  *
- * A direction is always in one of these places:
+ * A direction is always in one of these places; an op is in flight until it is looked at here, not only until it is
+ * delivered:
  *
  *   op in flight, handle set         waiting; or the old one's op, which serves the new one
  *   op in flight, no handle          removed; the op was cancelled and its delivery is awaited
@@ -26,7 +27,6 @@ struct watcher {
     watcher *next; /* in its bucket */
     ferry_loop *loop;
     direction directions[FY_DIRECTIONS];
-    unsigned ops_out; /* submitted, and not yet looked at */
 };
 
 typedef struct watch_table {
@@ -129,7 +129,7 @@ static ferry_status create(ferry_loop *loop, fy_handle handle, watcher **ret_sel
 static void free_if_unused(watcher *self) {
     ferry_loop *loop = self->loop;
     watch_table *table = loop->io.watchers;
-    if (self->ops_out || self->directions[FY_IN].handle || self->directions[FY_OUT].handle)
+    if (!fy_file_is_idle(&self->file) || self->directions[FY_IN].handle || self->directions[FY_OUT].handle)
         return;
     watcher **link = find(table, self->file.handle);
     *link = self->next;
@@ -145,7 +145,6 @@ static watcher *owner_of(const direction *side) {
 
 static void submit(direction *side) {
     watcher *self = owner_of(side);
-    self->ops_out++;
     (void)self->loop->backend_class->submit(self->loop->backend, &side->op);
 }
 
@@ -162,12 +161,10 @@ static void withdraw(direction *side) {
     watcher *self = owner_of(side);
     if (!fy_op_is_in_flight(&side->op))
         return;
-    if (is_inherited(self->loop)) {
+    if (is_inherited(self->loop))
         self->file.in_flight[fy_op_direction(&side->op)] = NULL;
-        self->ops_out--;
-    } else {
+    else
         self->loop->backend_class->cancel(self->loop->backend, &side->op);
-    }
 }
 
 /* ---- when it is ready ---- */
@@ -194,7 +191,6 @@ static void drop_interest(direction *side) {
 void fy_watch_delivered(fy_op *op) {
     direction *side = FY_CONTAINER(op, direction, op);
     watcher *self = owner_of(side);
-    self->ops_out--;
     if (!side->handle)
         free_if_unused(self);
     else if (side->handle->cancelled)

@@ -180,6 +180,9 @@ void fy_loop_refresh_now(ferry_loop *loop);
 /* One turn; see turn.c. Waits until deadline_us at the latest (0: does not wait). */
 ferry_status fy_loop_turn(ferry_loop *loop, int64_t deadline_us);
 
+/* Takes the ops from a done list and ends each. */
+void fy_loop_resolve(ferry_loop *loop, fy_list *done);
+
 /* Marks the loop as run by this thread. Returns: as ferry_loop_run_forever. */
 ferry_status fy_loop_enter(ferry_loop *loop);
 void fy_loop_leave(ferry_loop *loop);

@@ -164,9 +164,11 @@ static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *
 
 /* ---- step 3: finished operations ---- */
 
-static void resolve(ferry_loop *loop, fy_list *done) {
-    for (fy_op *op; (op = fy_op_list_pop(done));)
-        loop->op_done(loop, op);
+/* Whoever hears of the end of one may fork; in the child the rest stay in flight, and end when the child closes what
+ * it inherited. */
+void fy_loop_resolve(ferry_loop *loop, fy_list *done) {
+    while (!fy_list_is_empty(done) && fy_is_fork_generation(loop->fork_generation))
+        loop->op_done(loop, fy_op_take(done));
 }
 
 /* Most writes are over as soon as they are submitted. Whether anything is to be run for them shows when they are
@@ -175,7 +177,7 @@ static void resolve_finished(ferry_loop *loop, fy_list *done) {
     if (fy_list_is_empty(&loop->backend->finished))
         return;
     (void)loop->backend_class->wait(loop->backend, FY_FINISHED, done);
-    resolve(loop, done);
+    fy_loop_resolve(loop, done);
 }
 
 /* ---- step 4: timers ---- */
@@ -277,7 +279,7 @@ static ferry_status make_turns(ferry_loop *loop, int64_t deadline_us, bool is_on
             status = sleep_until(loop, deadline_us, &done);
         }
         /* 3: finished operations resolve their futures */
-        resolve(loop, &done);
+        fy_loop_resolve(loop, &done);
         /* 4: timers that are due */
         if (fy_timers_count(&loop->timers))
             take_due_timers(loop);

@@ -263,13 +263,6 @@ static void take_event(fy_backend *backend, const fy_poller_event *event) {
         take_edge(backend, file, FY_OUT);
 }
 
-static void deliver(fy_backend *backend, fy_list *done) {
-    for (fy_op *op; (op = fy_op_list_pop(&backend->finished));) {
-        op->file->in_flight[fy_op_direction(op)] = NULL;
-        fy_list_push(done, &op->node);
-    }
-}
-
 /* Finished ops do not spare the look at the kernel: a program that always has some would never see anything else. */
 static ferry_status reactor_wait(fy_backend *backend, int64_t deadline_us, fy_list *done) {
     fy_poller_event events[FY_POLLER_EVENTS_MAX];
@@ -277,7 +270,7 @@ static ferry_status reactor_wait(fy_backend *backend, int64_t deadline_us, fy_li
     if (is_inherited(of(backend)))
         return FERRY_EFORKED;
     if (deadline_us == FY_FINISHED) {
-        deliver(backend, done);
+        fy_list_append(done, &backend->finished);
         return 0;
     }
     if (!fy_list_is_empty(&backend->finished))
@@ -286,7 +279,7 @@ static ferry_status reactor_wait(fy_backend *backend, int64_t deadline_us, fy_li
     backend->has_old_deadline = fy_poller_has_timer(&of(backend)->poller);
     for (int i = 0; i < count; i++)
         take_event(backend, &events[i]);
-    deliver(backend, done);
+    fy_list_append(done, &backend->finished);
     return status;
 }
 

@@ -261,7 +261,7 @@ static void announce(fy_process_pool *pool, bool sleeps) {
 static void wait_at_backend(fy_process_pool *pool, int64_t deadline_us) {
     fy_list done = {NULL, NULL};
     pool->backend->class->wait(pool->backend, deadline_us, &done);
-    for (fy_op *op; (op = fy_op_list_pop(&done));)
+    for (fy_op *op; (op = fy_op_take(&done));)
         fy_process_worker_delivered(op);
 }
 

@@ -7,7 +7,8 @@
  *
  *   B1  submit and cancel never run user code and never deliver; only wait delivers.
  *   B2  Every submitted op is delivered exactly once, cancelled or not. Op and buffer belong to the backend from submit
- *       until then.
+ *       until then. The op is in flight, and its direction taken, until the caller takes it from the done list: what
+ *       runs for those in front of it finds it as it was, with an outcome that is final.
  *   B3  At most one op per direction per file is in flight; whoever wants more queues them above.
  *   B4  wake may be called from any thread, is never lost, coalesces, and is the only such function: all others belong
  *       to the one thread that owns the backend.
@@ -85,7 +86,7 @@ typedef struct fy_file {
     fy_handle handle;
     fy_file_use use;
     fy_process process;              /* FY_FILE_PROCESS: a child of this process that nobody else waits for */
-    fy_op *in_flight[FY_DIRECTIONS]; /* the backend writes it; the caller may ask whether it is NULL */
+    fy_op *in_flight[FY_DIRECTIONS]; /* submit sets it, fy_op_take clears it; the caller may ask whether it is NULL */
     void *slot;                      /* the backend's own, from attach to detach */
     fy_file_native native;           /* likewise */
 } fy_file;
@@ -96,8 +97,9 @@ typedef struct fy_exit {
     int32_t signal; /* the signal that ended it, or 0 */
 } fy_exit;
 
-/*              before submit    in flight     delivered
- *   node       caller           backend       caller, from the done list on
+/*              before submit    in flight     taken
+ *   node       caller           backend, then caller
+ *                               the done list
  *   inputs     caller writes    both read     caller
  *   outputs    -                backend       caller reads
  *   native     -                backend       -              */
@@ -212,10 +214,18 @@ static inline bool fy_op_is_in_flight(const fy_op *op) {
     return op->file->in_flight[fy_op_direction(op)] == op;
 }
 
-/* The oldest op of a done list, or NULL. */
-static inline fy_op *fy_op_list_pop(fy_list *list) {
-    fy_node *node = fy_list_pop(list);
-    return node ? FY_CONTAINER(node, fy_op, node) : NULL;
+static inline bool fy_file_is_idle(const fy_file *file) {
+    return !file->in_flight[FY_IN] && !file->in_flight[FY_OUT];
+}
+
+/* Takes the oldest op from a done list, or returns NULL. From here on it is not in flight. */
+static inline fy_op *fy_op_take(fy_list *done) {
+    fy_node *node = fy_list_pop(done);
+    if (!node)
+        return NULL;
+    fy_op *op = FY_CONTAINER(node, fy_op, node);
+    op->file->in_flight[fy_op_direction(op)] = NULL;
+    return op;
 }
 
 static inline fy_op fy_op_read(fy_file *file, void *buffer, size_t size) {

@@ -159,10 +159,9 @@ static ferry_status wait_until(fy_sim *self, int64_t deadline_us) {
 }
 
 static void deliver(fy_sim *self, fy_list *done) {
-    for (fy_op *op; (op = fy_op_list_pop(&self->base.finished));) {
-        op->file->in_flight[fy_op_direction(op)] = NULL;
+    for (fy_node *node; (node = fy_list_pop(&self->base.finished));) {
         self->stats.delivered++;
-        fy_list_push(done, &op->node);
+        fy_list_push(done, node);
     }
 }
 

@@ -83,13 +83,6 @@ static void iocp_cancel(fy_backend *backend, fy_op *op) {
         finish(backend, op);
 }
 
-static void deliver(fy_backend *backend, fy_list *done) {
-    for (fy_op *op; (op = fy_op_list_pop(&backend->finished));) {
-        op->file->in_flight[fy_op_direction(op)] = NULL;
-        fy_list_push(done, &op->node);
-    }
-}
-
 /* ---- waiting ---- */
 
 static void CALLBACK note_timer(void *self, DWORD low, DWORD high) {
@@ -150,7 +143,7 @@ static ferry_status iocp_wait(fy_backend *backend, int64_t deadline_us, fy_list 
     ferry_status status = take_packets_until(fy_iocp_of(backend), deadline_us, packets, &count);
     for (ULONG i = 0; i < count; i++)
         take_packet(fy_iocp_of(backend), &packets[i]);
-    deliver(backend, done);
+    fy_list_append(done, &backend->finished);
     return status;
 }
 

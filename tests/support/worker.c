@@ -21,7 +21,7 @@ static fy_op *await_op(worker *self) {
     fy_list done = {0};
     while (fy_list_is_empty(&done) && class->now(self->backend) < deadline_us)
         CHECK_STATUS(class->wait(self->backend, deadline_us, &done), 0);
-    return fy_op_list_pop(&done);
+    return fy_op_take(&done);
 }
 
 static void perform(worker *self, fy_op *op) {
