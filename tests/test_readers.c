@@ -140,6 +140,95 @@ static void reader_can_be_replaced_from_the_exception_handler(void) {
     end_watching();
 }
 
+static void send_datagram(const ferry_address *address) {
+    ferry_socket *sender = open_socket(FERRY_INET, FERRY_SOCKET_DATAGRAM);
+    ferry_future *sending = NULL;
+    CHECK_STATUS(ferry_sock_sendto(sender, "x", 1, address, &sending), 0);
+    finish(sending);
+    ferry_socket_close(sender);
+}
+
+/* Closes it and opens another one, which most systems give the same handle. */
+static ferry_socket *replace_socket(ferry_socket *socket, ferry_address *ret_address) {
+    ferry_socket_close(socket);
+    return open_bound(FERRY_INET, FERRY_SOCKET_DATAGRAM, ret_address);
+}
+
+/* All in one turn: the operation for the old one is not back. */
+static void handle_that_is_another_one_by_now_is_watched(void) {
+    int old_calls = 0, calls = 0, writes = 0;
+    ferry_address address;
+    begin_watching();
+    ferry_socket *socket = open_bound(FERRY_INET, FERRY_SOCKET_DATAGRAM, &address);
+    CHECK_STATUS(ferry_add_reader(watching, handle_of(socket), count_up, &old_calls, NULL), 0);
+    watch_a_few_turns();
+    CHECK(ferry_remove_reader(watching, handle_of(socket)));
+    socket = replace_socket(socket, &address);
+    CHECK_STATUS(ferry_add_writer(watching, handle_of(socket), count_up, &writes, NULL), 0);
+    CHECK_STATUS(ferry_add_reader(watching, handle_of(socket), count_up, &calls, NULL), 0);
+    watch_until(&writes, 2);
+    CHECK(ferry_remove_writer(watching, handle_of(socket)));
+    watch_a_few_turns();
+    CHECK_INT(calls, 0);
+    send_datagram(&address);
+    watch_until(&calls, 2);
+    CHECK(ferry_remove_reader(watching, handle_of(socket)));
+    CHECK_INT(old_calls, 0);
+    CHECK_INT(writes, 2);
+    ferry_socket_close(socket);
+    end_watching();
+}
+
+static void handle_that_is_another_one_by_now_can_be_removed_again(void) {
+    int calls = 0;
+    ferry_address address;
+    begin_watching();
+    ferry_socket *socket = open_bound(FERRY_INET, FERRY_SOCKET_DATAGRAM, &address);
+    CHECK_STATUS(ferry_add_reader(watching, handle_of(socket), count_up, &calls, NULL), 0);
+    for (int with_turns = 0; with_turns < 2; with_turns++) {
+        if (with_turns)
+            watch_a_few_turns();
+        CHECK(ferry_remove_reader(watching, handle_of(socket)));
+        socket = replace_socket(socket, &address);
+        CHECK_STATUS(ferry_add_writer(watching, handle_of(socket), count_up, &calls, NULL), 0);
+        CHECK(ferry_remove_writer(watching, handle_of(socket)));
+        CHECK_STATUS(ferry_add_reader(watching, handle_of(socket), count_up, &calls, NULL), 0);
+    }
+    CHECK(ferry_remove_reader(watching, handle_of(socket)));
+    send_datagram(&address);
+    watch_a_few_turns();
+    CHECK_INT(calls, 0);
+    ferry_socket_close(socket);
+    end_watching();
+}
+
+static ferry_status remove_the_other(ferry_loop *reporting, const ferry_report *report, void *arg) {
+    replacing *self = arg;
+    CHECK(report->status && ferry_handle_cancelled(report->handle));
+    CHECK(!ferry_remove_reader(reporting, self->handle) && !ferry_remove_writer(reporting, self->handle));
+    self->reports++;
+    return 0;
+}
+
+/* By the time that it could be watched it is none. */
+static void handle_that_is_closed_by_now_is_given_up(void) {
+    ferry_address address;
+    begin_watching();
+    ferry_socket *socket = open_bound(FERRY_INET, FERRY_SOCKET_DATAGRAM, &address);
+    replacing self = {.handle = handle_of(socket)};
+    CHECK_STATUS(ferry_loop_set_exception_handler(watching, remove_the_other, &self), 0);
+    CHECK_STATUS(ferry_add_reader(watching, self.handle, count_up, &self.calls, NULL), 0);
+    watch_a_few_turns();
+    CHECK(ferry_remove_reader(watching, self.handle));
+    CHECK_STATUS(ferry_add_reader(watching, self.handle, count_up, &self.calls, NULL), 0);
+    CHECK_STATUS(ferry_add_writer(watching, self.handle, count_up, &self.calls, NULL), 0);
+    ferry_socket_close(socket);
+    watch_a_few_turns();
+    CHECK_INT(self.reports, 2);
+    CHECK_INT(self.calls, 0);
+    end_watching();
+}
+
 /* RW-007 */
 static void cancelled_handle_is_not_run_and_the_interest_dropped(void) {
     int calls = 0;
@@ -331,6 +420,9 @@ static const fy_test tests[] = {
     FY_TEST(writer_is_called_until_removed_and_removed_once),
     FY_TEST(removing_the_reader_leaves_the_writer),
     FY_TEST(reader_can_be_replaced_from_the_exception_handler),
+    FY_TEST(handle_that_is_another_one_by_now_is_watched),
+    FY_TEST(handle_that_is_another_one_by_now_can_be_removed_again),
+    FY_TEST(handle_that_is_closed_by_now_is_given_up),
     FY_TEST(cancelled_handle_is_not_run_and_the_interest_dropped),
     FY_TEST(second_call_replaces_the_first),
     FY_TEST(callback_may_remove_or_replace_itself),

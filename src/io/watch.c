@@ -9,7 +9,11 @@
  *   op in flight, handle set         waiting; or the old one's op, which serves the new one
  *   op in flight, no handle          removed; the op was cancelled and its delivery is awaited
  *   op idle, handle set              the handle is in the ready queue, or running
- *   op idle, no handle               nothing is watched */
+ *   op idle, no handle               nothing is watched
+ *
+ * A watcher of which only cancelled ops are left may be found by a newcomer with its number: the owner may have closed
+ * the handle since it was removed, and been given the number again. Then the watcher is stale, and nothing is submitted
+ * until the last op is back and the number was attached anew. */
 #include <errno.h>
 
 #include "base/alloc.h"
@@ -27,6 +31,7 @@ struct watcher {
     watcher *next; /* in its bucket */
     ferry_loop *loop;
     direction directions[FY_DIRECTIONS];
+    bool is_stale;
 };
 
 typedef struct watch_table {
@@ -126,17 +131,25 @@ static ferry_status create(ferry_loop *loop, fy_handle handle, watcher **ret_sel
     return 0;
 }
 
-static void free_if_unused(watcher *self) {
-    ferry_loop *loop = self->loop;
-    watch_table *table = loop->io.watchers;
-    if (!fy_file_is_idle(&self->file) || self->directions[FY_IN].handle || self->directions[FY_OUT].handle)
-        return;
+static bool is_wanted(const watcher *self) {
+    return self->directions[FY_IN].handle || self->directions[FY_OUT].handle;
+}
+
+/* Its file is not attached any more. */
+static void forget(watcher *self) {
+    watch_table *table = self->loop->io.watchers;
     watcher **link = find(table, self->file.handle);
     *link = self->next;
     table->count--;
-    loop->backend_class->detach(loop->backend, &self->file);
-    loop->files--;
+    self->loop->files--;
     fy_free(self);
+}
+
+static void free_if_unused(watcher *self) {
+    if (is_wanted(self) || !fy_file_is_idle(&self->file))
+        return;
+    self->loop->backend_class->detach(self->loop->backend, &self->file);
+    forget(self);
 }
 
 static watcher *owner_of(const direction *side) {
@@ -148,13 +161,17 @@ static void submit(direction *side) {
     (void)self->loop->backend_class->submit(self->loop->backend, &side->op);
 }
 
-/* The handle will not run any more. */
-static void let_go(direction *side) {
+/* The handle will not run any more; the reference is the caller's. */
+static ferry_handle *take_handle(direction *side) {
     ferry_handle *handle = side->handle;
     side->handle = NULL;
     handle->watch = NULL;
     handle->cancelled = true;
-    ferry_handle_unref(handle);
+    return handle;
+}
+
+static void let_go(direction *side) {
+    ferry_handle_unref(take_handle(side));
 }
 
 static void withdraw(direction *side) {
@@ -169,17 +186,49 @@ static void withdraw(direction *side) {
 
 /* ---- when it is ready ---- */
 
-static void give_up(direction *side, ferry_status status) {
-    ferry_handle *handle = ferry_handle_ref(side->handle);
-    watcher *self = owner_of(side);
-    ferry_loop *loop = self->loop;
-    let_go(side);
-    free_if_unused(self);
+/* Uses up the reference. */
+static void report_given_up(ferry_loop *loop, ferry_handle *handle, ferry_status status) {
     fy_loop_report(loop, &(ferry_report){.message = "a watched handle cannot be waited for any more",
                                          .status = status,
                                          .origin = handle->origin,
                                          .handle = handle});
     ferry_handle_unref(handle);
+}
+
+static void give_up(direction *side, ferry_status status) {
+    watcher *self = owner_of(side);
+    ferry_loop *loop = self->loop;
+    ferry_handle *handle = take_handle(side);
+    free_if_unused(self);
+    report_given_up(loop, handle, status);
+}
+
+/* No file is attached for it. Whoever hears of the first handle may do anything. */
+static void give_up_all(watcher *self, ferry_status status) {
+    ferry_loop *loop = self->loop;
+    ferry_handle *handles[FY_DIRECTIONS];
+    for (int i = 0; i < FY_DIRECTIONS; i++)
+        handles[i] = self->directions[i].handle ? take_handle(&self->directions[i]) : NULL;
+    forget(self);
+    for (int i = 0; i < FY_DIRECTIONS; i++)
+        if (handles[i])
+            report_given_up(loop, handles[i], status);
+}
+
+/* Attaches whatever has the number by this time. */
+static void renew(watcher *self) {
+    const fy_backend_class *class = self->loop->backend_class;
+    class->detach(self->loop->backend, &self->file);
+    self->file = (fy_file){.handle = self->file.handle, .use = FY_FILE_BORROWED};
+    self->is_stale = false;
+    ferry_status status = class->attach(self->loop->backend, &self->file);
+    if (status) {
+        give_up_all(self, status);
+        return;
+    }
+    for (int i = 0; i < FY_DIRECTIONS; i++)
+        if (self->directions[i].handle)
+            submit(&self->directions[i]);
 }
 
 static void drop_interest(direction *side) {
@@ -191,7 +240,9 @@ static void drop_interest(direction *side) {
 void fy_watch_delivered(fy_op *op) {
     direction *side = FY_CONTAINER(op, direction, op);
     watcher *self = owner_of(side);
-    if (!side->handle)
+    if (self->is_stale && is_wanted(self) && fy_file_is_idle(&self->file))
+        renew(self);
+    else if (!side->handle || self->is_stale)
         free_if_unused(self);
     else if (side->handle->cancelled)
         drop_interest(side);
@@ -235,7 +286,7 @@ static void install(direction *side, ferry_handle *handle) {
         let_go(side);
     side->handle = handle;
     handle->watch = side;
-    if (!fy_op_is_in_flight(&side->op))
+    if (!owner_of(side)->is_stale && !fy_op_is_in_flight(&side->op))
         submit(side);
 }
 
@@ -258,6 +309,8 @@ static ferry_status add(const char *origin, ferry_loop *loop, intptr_t handle, i
         ferry_handle_unref(watching);
         return status;
     }
+    if (!is_wanted(self) && !fy_file_is_idle(&self->file))
+        self->is_stale = true;
     if (ret_handle)
         *ret_handle = ferry_handle_ref(watching);
     install(&self->directions[direction_index], watching);
