@@ -155,14 +155,19 @@ static ferry_socket *replace_socket(ferry_socket *socket, ferry_address *ret_add
 }
 
 /* All in one turn: the operation for the old one is not back. */
-static void handle_that_is_another_one_by_now_is_watched(void) {
+static void check_newcomer_is_watched(bool by_handle) {
     int old_calls = 0, calls = 0, writes = 0;
     ferry_address address;
+    ferry_handle *handle = NULL;
     begin_watching();
     ferry_socket *socket = open_bound(FERRY_INET, FERRY_SOCKET_DATAGRAM, &address);
-    CHECK_STATUS(ferry_add_reader(watching, handle_of(socket), count_up, &old_calls, NULL), 0);
+    CHECK_STATUS(ferry_add_reader(watching, handle_of(socket), count_up, &old_calls, &handle), 0);
     watch_a_few_turns();
-    CHECK(ferry_remove_reader(watching, handle_of(socket)));
+    if (by_handle)
+        ferry_handle_cancel(handle);
+    else
+        CHECK(ferry_remove_reader(watching, handle_of(socket)));
+    ferry_handle_unref(handle);
     socket = replace_socket(socket, &address);
     CHECK_STATUS(ferry_add_writer(watching, handle_of(socket), count_up, &writes, NULL), 0);
     CHECK_STATUS(ferry_add_reader(watching, handle_of(socket), count_up, &calls, NULL), 0);
@@ -177,6 +182,15 @@ static void handle_that_is_another_one_by_now_is_watched(void) {
     CHECK_INT(writes, 2);
     ferry_socket_close(socket);
     end_watching();
+}
+
+static void handle_that_is_another_one_by_now_is_watched(void) {
+    check_newcomer_is_watched(false);
+}
+
+/* RW-007 */
+static void handle_that_is_another_one_by_now_is_watched_after_a_cancel(void) {
+    check_newcomer_is_watched(true);
 }
 
 static void handle_that_is_another_one_by_now_can_be_removed_again(void) {
@@ -241,9 +255,10 @@ static void cancelled_handle_is_not_run_and_the_interest_dropped(void) {
     watch_until(&calls, 2);
     ferry_handle_cancel(handle);
     CHECK(ferry_handle_cancelled(handle));
+    CHECK(!ferry_remove_reader(watching, handle_of(pair.server)));
+    ferry_handle_cancel(handle);
     watch_a_few_turns();
     CHECK_INT(calls, 2);
-    CHECK(!ferry_remove_reader(watching, handle_of(pair.server)));
     ferry_handle_unref(handle);
     close_pair(pair);
     end_watching();
@@ -308,6 +323,33 @@ static void callback_may_remove_or_replace_itself(void) {
     watch_until(&self.replaced, 6);
     CHECK_INT(self.calls, 3);
     CHECK(ferry_remove_writer(watching, self.handle));
+    close_pair(pair);
+    end_watching();
+}
+
+typedef struct cancelling {
+    ferry_handle *handle;
+    int calls;
+} cancelling;
+
+static ferry_status cancel_myself(void *arg) {
+    cancelling *self = arg;
+    self->calls++;
+    ferry_handle_cancel(self->handle);
+    return 0;
+}
+
+static void callback_may_cancel_itself(void) {
+    cancelling self = {NULL, 0};
+    begin_watching();
+    socket_pair pair = open_pair();
+    intptr_t handle = handle_of(pair.client);
+    CHECK_STATUS(ferry_add_writer(watching, handle, cancel_myself, &self, &self.handle), 0);
+    watch_until(&self.calls, 1);
+    watch_a_few_turns();
+    CHECK_INT(self.calls, 1);
+    CHECK(!ferry_remove_writer(watching, handle));
+    ferry_handle_unref(self.handle);
     close_pair(pair);
     end_watching();
 }
@@ -421,11 +463,13 @@ static const fy_test tests[] = {
     FY_TEST(removing_the_reader_leaves_the_writer),
     FY_TEST(reader_can_be_replaced_from_the_exception_handler),
     FY_TEST(handle_that_is_another_one_by_now_is_watched),
+    FY_TEST(handle_that_is_another_one_by_now_is_watched_after_a_cancel),
     FY_TEST(handle_that_is_another_one_by_now_can_be_removed_again),
     FY_TEST(handle_that_is_closed_by_now_is_given_up),
     FY_TEST(cancelled_handle_is_not_run_and_the_interest_dropped),
     FY_TEST(second_call_replaces_the_first),
     FY_TEST(callback_may_remove_or_replace_itself),
+    FY_TEST(callback_may_cancel_itself),
     FY_TEST(error_of_a_callback_is_reported_and_it_goes_on),
     FY_TEST(event_of_the_turn_that_stops_runs_once_in_all),
     FY_TEST(many_handles_are_told_apart),

@@ -398,6 +398,7 @@ void fy_io_attach(ferry_loop *loop) {
     fy_slab_init(&loop->io.addresses, (sizeof(ferry_address) + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *));
     loop->io.future_class = &op_class;
     loop->io.run_watch = fy_watch_run;
+    loop->io.cancel_watch = fy_watch_cancelled;
     loop->io.close = close_files;
     loop->op_done = op_done;
 }

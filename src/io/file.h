@@ -72,6 +72,7 @@ void fy_cancel_note_drop(ferry_future *future);
 /* watch.c */
 void fy_watch_delivered(fy_op *op);
 void fy_watch_run(ferry_handle *handle);
+void fy_watch_cancelled(ferry_handle *handle);
 
 /* Takes back all readers and writers, from the backend too. */
 void fy_watch_shut_all(ferry_loop *loop);

@@ -231,12 +231,6 @@ static void renew(watcher *self) {
             submit(&self->directions[i]);
 }
 
-static void drop_interest(direction *side) {
-    watcher *self = owner_of(side);
-    let_go(side);
-    free_if_unused(self);
-}
-
 void fy_watch_delivered(fy_op *op) {
     direction *side = FY_CONTAINER(op, direction, op);
     watcher *self = owner_of(side);
@@ -244,8 +238,6 @@ void fy_watch_delivered(fy_op *op) {
         renew(self);
     else if (!side->handle || self->is_stale)
         free_if_unused(self);
-    else if (side->handle->cancelled)
-        drop_interest(side);
     else if (op->status == FERRY_ECANCELED)
         submit(side);
     else if (op->status)
@@ -254,20 +246,16 @@ void fy_watch_delivered(fy_op *op) {
         fy_ready_push_handle(&self->loop->ready, ferry_handle_ref(side->handle));
 }
 
-/* The callback may remove, replace or cancel anything, close the loop's other files, and fork. */
+/* The callback may remove, replace or cancel anything, itself too, close the loop's other files, and fork. */
 void fy_watch_run(ferry_handle *handle) {
     ferry_loop *loop = handle->loop;
-    if (handle->watch && !handle->cancelled) {
+    if (handle->watch) {
         ferry_status status = handle->callback(handle->arg);
         if (FY_UNLIKELY(status))
             fy_loop_report_callback(loop, status, handle->origin, handle);
     }
-    if (handle->watch && !is_inherited(loop)) {
-        if (handle->cancelled)
-            drop_interest(handle->watch);
-        else
-            submit(handle->watch);
-    }
+    if (handle->watch && !is_inherited(loop))
+        submit(handle->watch);
     ferry_handle_unref(handle);
 }
 
@@ -317,6 +305,18 @@ static ferry_status add(const char *origin, ferry_loop *loop, intptr_t handle, i
     return 0;
 }
 
+static void take_back(direction *side) {
+    watcher *self = owner_of(side);
+    let_go(side);
+    withdraw(side);
+    free_if_unused(self);
+}
+
+void fy_watch_cancelled(ferry_handle *handle) {
+    if (handle->watch)
+        take_back(handle->watch);
+}
+
 static bool remove_from(ferry_loop *loop, intptr_t handle, int direction_index) {
     if (!loop || fy_loop_check(loop) || handle < 0 || (intptr_t)(fy_handle)handle != handle)
         return false;
@@ -324,9 +324,7 @@ static bool remove_from(ferry_loop *loop, intptr_t handle, int direction_index) 
     direction *side = self ? &self->directions[direction_index] : NULL;
     if (!side || !side->handle)
         return false;
-    let_go(side);
-    withdraw(side);
-    free_if_unused(self);
+    take_back(side);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Posting to the loop from its own thread, and what may be done with what was posted. The rule behind every function
- * here: cancelling only marks, but in the two places where a mark would keep memory for long (the timers count it,
- * a future's callback list lets go of it). */
+ * here: cancelling only marks, but in the three places where a mark would keep something for long (the timers count it,
+ * a future's callback list lets go of it, a watched handle is left alone from then on). */
 #include "loop/handle.h"
 
 #include <errno.h>
@@ -94,6 +94,10 @@ void ferry_handle_cancel(ferry_handle *handle) {
     if (handle->cancelled || handle->place == FY_HANDLE_ENDED)
         return;
     handle->cancelled = true;
+    if (handle->kind == FY_HANDLE_WATCH) {
+        handle->loop->io.cancel_watch(handle);
+        return;
+    }
     if (handle->place != FY_HANDLE_WAITING)
         return;
     if (handle->kind == FY_HANDLE_TIMER)

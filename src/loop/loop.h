@@ -55,6 +55,7 @@ typedef struct fy_loop_io {
     void *cancel_notes;                       /* words of cancellations that are under way */
     const void *future_class;                 /* fy_future_class of an op's future */
     void (*run_watch)(ferry_handle *handle);  /* a reader or writer whose turn has come */
+    void (*cancel_watch)(ferry_handle *handle); /* one that was cancelled */
     void (*close)(ferry_loop *loop);          /* the loop is closing: take everything back from the kernel */
 } fy_loop_io;
 
