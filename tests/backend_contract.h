@@ -97,6 +97,7 @@ typedef struct backend_kind {
     X(prefix, finished_ops_do_not_hide_the_others)           \
     X(prefix, interrupted_wait_returns_and_loses_nothing)    \
     X(prefix, wake_before_a_wait_is_not_lost)                \
+    X(prefix, wake_outlasts_a_look_at_what_is_finished)      \
     X(prefix, wake_from_another_thread_ends_a_wait)          \
     X(prefix, wake_works_again_and_again)                    \
     X(prefix, many_wakes_count_as_one)                       \

@@ -198,6 +198,19 @@ void contract_wake_before_a_wait_is_not_lost(const backend_kind *kind) {
     close_fixture(&f);
 }
 
+void contract_wake_outlasts_a_look_at_what_is_finished(const backend_kind *kind) {
+    backend_fixture f;
+    open_fixture(&f, kind);
+    settle(&f);
+    for (int round = 0; round < WAKE_ROUNDS; round++) {
+        wake(&f);
+        wait_until(&f, FY_FINISHED);
+        expect_early_return(&f);
+        expect_full_wait(&f, CONTRACT_MOMENT_US / 10);
+    }
+    close_fixture(&f);
+}
+
 /* What a waking thread and the waiting one tell each other; static, since a failed check leaves the thread behind. */
 typedef struct waker {
     backend_fixture *fixture;

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "ferry/io.h"
+#include "ferry/sim.h"
 #include "support/futures.h"
 #include "support/threads.h"
 
@@ -256,6 +258,48 @@ static void storm_of_signals_over_loops_that_come_and_go(void) {
     end();
 }
 
+static bool is_watching_waits;
+
+static void raise_in_the_next_look(const char *line, void *arg) {
+    (void)arg;
+    if (is_watching_waits && strstr(line, " wait 0 -")) {
+        is_watching_waits = false;
+        CHECK_INT(raise(SIGUSR1), 0);
+    }
+}
+
+/* The loop has looked for signals and takes what is finished; then nothing is left to do but to sleep. */
+static void signal_just_before_the_loop_sleeps_wakes_it(void) {
+    char byte;
+    ferry_sim_options options = {FERRY_SIM_OPTIONS, .spurious_rate = -1, .trace = raise_in_the_next_look};
+    ferry_address address;
+    ferry_socket *receiver = NULL, *sender = NULL;
+    ferry_future *receiving = NULL, *sending = NULL;
+    options.late_cancel_rate = 1000; /* the datagram is there: the cancelled operation is finished at once */
+    calls = 0;
+    loop = NULL;
+    CHECK_STATUS(ferry_sim_loop_create(&options, &loop), 0);
+    CHECK_STATUS(ferry_address_parse("127.0.0.1", 0, &address), 0);
+    CHECK_STATUS(ferry_socket_create(loop, FERRY_INET, FERRY_SOCKET_DATAGRAM, &receiver), 0);
+    CHECK_STATUS(ferry_socket_create(loop, FERRY_INET, FERRY_SOCKET_DATAGRAM, &sender), 0);
+    CHECK_STATUS(ferry_socket_bind(receiver, &address), 0);
+    CHECK_STATUS(ferry_socket_local_address(receiver, &address), 0);
+    CHECK_STATUS(ferry_sock_sendto(sender, "x", 1, &address, &sending), 0);
+    run_for(loop, 5000);
+    CHECK_STATUS(ferry_add_signal_handler(loop, SIGUSR1, count_and_stop, loop), 0);
+    CHECK_STATUS(ferry_sock_recvfrom(receiver, &byte, 1, NULL, &receiving), 0);
+    CHECK(ferry_future_cancel(receiving));
+    is_watching_waits = true;
+    run_forever(loop);
+    CHECK(!is_watching_waits);
+    CHECK_INT(calls, 1);
+    ferry_future_unref(receiving);
+    ferry_future_unref(sending);
+    ferry_socket_close(receiver);
+    ferry_socket_close(sender);
+    end_loop(loop);
+}
+
 static const fy_test tests[] = {
     FY_TEST(handler_runs_as_a_callback_of_the_loop),
     FY_TEST(handler_runs_on_the_stack_that_a_thread_has_for_signals),
@@ -269,6 +313,7 @@ static const fy_test tests[] = {
     FY_TEST(busy_loop_sees_a_signal_in_its_next_turn),
     FY_TEST(signal_is_told_to_a_driving_loop_and_taken_back),
     FY_TEST(storm_of_signals_over_loops_that_come_and_go),
+    FY_TEST(signal_just_before_the_loop_sleeps_wakes_it),
 };
 
 FY_TEST_MAIN("signals", tests)

@@ -155,8 +155,9 @@ typedef struct fy_backend_class {
 
     /* Delivers every outcome that is final to the end of `done`. If there is none it blocks until there is one, until
      * wake, or until `deadline_us`: a time in the past does not block, 0 says so without a look at the clock, and
-     * FERRY_FOREVER is no limit; with FY_FINISHED it delivers what is in `finished` and need not ask the kernel. It may
-     * also return early with nothing, as after a signal (EINTR).
+     * FERRY_FOREVER is no limit; with FY_FINISHED it delivers what is in `finished`, need not ask the kernel, and
+     * takes no wake: that ends the next wait that would block. It may also return early with nothing, as after a signal
+     * (EINTR).
      * Returns: 0; FERRY_EFORKED; or an OS code when the kernel refused to wait. Whatever it returns, what it put into
      * `done` is delivered. */
     ferry_status (*wait)(fy_backend *backend, int64_t deadline_us, fy_list *done);

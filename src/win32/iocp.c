@@ -138,6 +138,10 @@ static void take_packet(fy_iocp *self, const OVERLAPPED_ENTRY *packet) {
 static ferry_status iocp_wait(fy_backend *backend, int64_t deadline_us, fy_list *done) {
     OVERLAPPED_ENTRY packets[PACKETS_MAX];
     ULONG count = 0;
+    if (deadline_us == FY_FINISHED) {
+        fy_list_append(done, &backend->finished);
+        return 0;
+    }
     if (!fy_list_is_empty(&backend->finished))
         deadline_us = 0;
     ferry_status status = take_packets_until(fy_iocp_of(backend), deadline_us, packets, &count);
