@@ -19,7 +19,8 @@
  * With any but 0, count is 0. With status 0, by kind:
  *
  *   READ WRITE        `count`, at least 1, says how many bytes have moved. Short reads and short writes are the rule:
- *                     whoever needs more submits again.
+ *                     whoever needs more submits again. A READ of a datagram socket is a RECVFROM that does not ask
+ *                     from where.
  *   RECVFROM SENDTO   One datagram, of `count` bytes, which may be 0; never part of one: a datagram that is too long
  *                     for its buffer is gone, with the status FERRY_ETRUNCATED. A complaint about an earlier datagram
  *                     (port unreachable) is an error status of the next op, and the file goes on working.
