@@ -215,11 +215,19 @@ static ferry_job *find_job(fy_worker *worker) {
     return job;
 }
 
-/* It counts as free until it takes a job, and not a moment longer: who sees the queue shorter sees that it is not. If
- * there is none it counts again until it has the lock, for then it looks once more. */
-static ferry_job *next_job(fy_worker *worker) {
+/* The quick way, without the lock. The worker counts as free until it takes a job, and not a moment longer: whoever
+ * sees the queue shorter sees that it is not. */
+static ferry_job *take_queued(fy_worker *worker) {
+    fy_queue *queue = &worker->pool->queue;
+    if (fy_queue_is_empty(queue))
+        return NULL;
     atomic_store_explicit(&worker->is_between, false, memory_order_relaxed);
-    ferry_job *job = fy_queue_take(&worker->pool->queue, worker->turn, true);
+    return fy_queue_take(queue, worker->turn, true);
+}
+
+/* Where there is none the worker counts as free until it has the lock, for then it looks once more. */
+static ferry_job *next_job(fy_worker *worker) {
+    ferry_job *job = take_queued(worker);
     if (!job) {
         uint64_t began = fy_clock_ticks();
         atomic_store_explicit(&worker->is_between, true, memory_order_relaxed);
