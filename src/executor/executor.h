@@ -132,7 +132,9 @@ typedef struct fy_wait_record {
     bool is_seen;             /* while chains are followed */
 } fy_wait_record;
 
+/* Whether these two have anything to do on this thread: it runs a job, or is a worker, which runs jobs soon. */
 bool fy_nested_concerns_thread(void);
+
 ferry_status fy_nested_enter_any(fy_wait_record *record, ferry_job *const *jobs, size_t count);
 ferry_status fy_nested_enter(fy_wait_record *record, ferry_job *job);
 void fy_nested_leave(fy_wait_record *record);

@@ -142,7 +142,6 @@ static bool is_any_done(ferry_job *const *jobs, size_t count) {
     return false;
 }
 
-/* A job runs on this thread, or it is a worker's, which runs jobs when it is done with what it is at. */
 bool fy_nested_concerns_thread(void) {
     return fy_frame_current() || fy_frame_worker_view();
 }

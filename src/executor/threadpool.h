@@ -47,7 +47,7 @@ typedef struct fy_worker {
     bool is_idle;                /* lock */
     bool given_search;           /* lock: whoever woke it made it the searcher */
     bool is_searching;           /* its own */
-    _Atomic bool is_between;     /* its own: it has ended a job and will look for the next one at once */
+    _Atomic bool is_between;     /* its own: it has ended a job, and has taken no other one; so it will look at once */
     unsigned turn;               /* its own: jobs taken */
     fy_spin spin;                /* its own: while it looks for a job */
     uint64_t ticks;              /* its own: when the last job ended */
