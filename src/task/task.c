@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -116,13 +115,8 @@ static void init_rest(fy_task *task) {
 
 /* The rest of what the options ask for. */
 static ferry_status add_options(fy_task *task, const ferry_task_options *options) {
-    if (options->name) {
-        size_t size = strlen(options->name) + 1;
-        task->name = fy_malloc(size);
-        if (!task->name)
-            return ENOMEM;
-        memcpy(task->name, options->name, size);
-    }
+    if (options->name && !(task->name = fy_strdup(options->name)))
+        return ENOMEM;
     if (!options->arg_size && !options->arg_free)
         return 0;
     ferry_job_options of_job = {FERRY_JOB_OPTIONS, .function = options->function, .arg = options->arg,
@@ -239,11 +233,9 @@ ferry_status ferry_task_set_name(ferry_task *future, const char *name) {
         return EINVAL;
     if (!fy_loop_may_touch(future->loop))
         return FERRY_EWRONGTHREAD;
-    size_t size = strlen(name) + 1;
-    char *copy = fy_malloc(size);
+    char *copy = fy_strdup(name);
     if (!copy)
         return ENOMEM;
-    memcpy(copy, name, size);
     fy_free(fy_task_of(future)->name);
     fy_task_of(future)->name = copy;
     return 0;
