@@ -90,9 +90,41 @@ static void shutdown_counts_while_the_first_worker_is_started(void) {
     CHECK_STATUS(ferry_executor_close(self.pool), 0);
 }
 
+static ferry_status fail(void *arg) {
+    (void)arg;
+    return APR_EGENERAL;
+}
+
+static void break_pools(void *arg) {
+    enum { ROUNDS = 200 };
+    (void)arg;
+    ferry_thread_pool_options options = {FERRY_THREAD_POOL_OPTIONS, .max_workers = 1, .initializer = fail};
+    for (int i = 0; i < ROUNDS; i++) {
+        ferry_job *job = NULL;
+        ferry_executor *pool = make_pool(&options);
+        CHECK_STATUS(ferry_executor_submit(pool, do_nothing, NULL, &job), 0);
+        CHECK_STATUS(ferry_job_result(job, FERRY_FOREVER), FERRY_EBROKEN);
+        ferry_job_unref(job);
+        CHECK_STATUS(ferry_executor_submit(pool, do_nothing, NULL, NULL), FERRY_EBROKEN);
+        CHECK_STATUS(ferry_executor_close(pool), 0);
+    }
+}
+
+/* The worker may have broken the pool before its submitter has the lock again: some of many submitters lose their
+ * processor just then. */
+static void job_that_started_the_worker_that_breaks_the_pool_is_accepted(void) {
+    enum { SUBMITTERS = 8 };
+    helper_thread threads[SUBMITTERS];
+    for (int i = 0; i < SUBMITTERS; i++)
+        thread_start(&threads[i], break_pools, NULL);
+    for (int i = 0; i < SUBMITTERS; i++)
+        thread_join(&threads[i]);
+}
+
 static const fy_test tests[] = {
     FY_TEST(bound_holds_while_the_first_worker_is_started),
     FY_TEST(shutdown_counts_while_the_first_worker_is_started),
+    FY_TEST(job_that_started_the_worker_that_breaks_the_pool_is_accepted),
 };
 
 FY_TEST_MAIN("threadpool_first_worker", tests)

@@ -227,6 +227,12 @@ static ferry_status wait_for_space(fy_pool *pool, bool may_block) {
     return status;
 }
 
+/* The stage's room is kept whoever submits. Under the lock. */
+static ferry_status make_room(fy_pool *pool, ferry_job *job) {
+    fy_pool_move_stage(pool);
+    return fy_queue_reserve(&pool->queue, fy_job_priority(job), FY_STAGE + 1);
+}
+
 /* Whether a job can be put in now. Under the lock. */
 static ferry_status admit(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     if (pool->broken)
@@ -234,11 +240,7 @@ static ferry_status admit(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     if (pool->closed || fy_process_is_exiting())
         return FERRY_ESHUTDOWN;
     ferry_status status = pool->max_queue ? wait_for_space(pool, !loop) : 0;
-    if (status)
-        return status;
-    fy_pool_move_stage(pool);
-    /* The stage's room is kept whoever submits. */
-    return fy_queue_reserve(&pool->queue, fy_job_priority(job), FY_STAGE + 1);
+    return status ? status : make_room(pool, job);
 }
 
 /* With no worker at all the job depends on one that can be started: that comes first, so that it can be refused. The
@@ -253,13 +255,14 @@ static ferry_status start_first_worker(fy_pool *pool) {
     return status;
 }
 
-/* What was found before the lock was given up need not be so any more. Under the lock. */
+/* What was found before the lock was given up need not be so any more. Only a worker that was started for this job, and
+ * has broken the pool since, does not undo it: the job was accepted then, and fails. Under the lock. */
 static ferry_status admit_to_worker(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     ferry_status status = admit(pool, job, loop);
-    while (!status && !pool->workers_alive) {
+    while (!status && !pool->workers_alive && !pool->broken) {
         status = start_first_worker(pool);
         if (!status)
-            status = admit(pool, job, loop);
+            status = pool->broken && !pool->closed ? make_room(pool, job) : admit(pool, job, loop);
     }
     return status;
 }
@@ -280,12 +283,16 @@ FY_NOINLINE static ferry_status submit_now(fy_pool *pool, ferry_job *job, ferry_
     fy_wake wake = {NULL, false};
     fy_mutex_lock(&pool->lock);
     ferry_status status = admit_to_worker(pool, job, loop);
-    if (!status) {
+    bool broken = pool->broken;
+    if (!status)
         fy_queue_put(&pool->queue, fy_job_priority(job), &job, 1);
+    if (!status && !broken) {
         claim_stage(pool, loop);
         wake = fy_pool_choose_wake(pool);
     }
     fy_mutex_unlock(&pool->lock);
+    if (!status && broken)
+        fy_pool_fail_broken(pool);
     (void)fy_pool_wake(pool, wake); /* other workers have it if a new one cannot come */
     return status;
 }

@@ -181,6 +181,8 @@ size_t fy_pool_queued(const fy_pool *pool);
 
 /* Ends all queued jobs with an error. Without the lock. */
 void fy_pool_fail_queued(fy_pool *pool, ferry_status status, const char *message);
+/* The same in a pool that an initializer has broken. */
+void fy_pool_fail_broken(fy_pool *pool);
 
 /* Lets go of a job that was taken from the queue and is not pending any more; counts it. */
 void fy_pool_drop_stale(fy_pool *pool, ferry_job *job, fy_worker *counters);

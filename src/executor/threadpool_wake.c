@@ -208,6 +208,10 @@ void fy_pool_fail_queued(fy_pool *pool, ferry_status status, const char *message
     fy_pool_note_space(pool);
 }
 
+void fy_pool_fail_broken(fy_pool *pool) {
+    fy_pool_fail_queued(pool, FERRY_EBROKEN, "a worker's initializer failed");
+}
+
 void fy_pool_drop_stale(fy_pool *pool, ferry_job *job, fy_worker *counters) {
     if ((fy_job_load_state(job) & FY_JOB_STATE) == FY_JOB_CANCELLED) {
         atomic_fetch_sub_explicit(&pool->gone_cancelled, 1, memory_order_relaxed);

@@ -253,7 +253,7 @@ static bool initialize(fy_worker *worker) {
     retire(worker);
     fy_cond_broadcast(&pool->space);
     fy_mutex_unlock(&pool->lock);
-    fy_pool_fail_queued(pool, FERRY_EBROKEN, "a worker's initializer failed");
+    fy_pool_fail_broken(pool);
     return false;
 }
 
