@@ -162,6 +162,15 @@ closing_lines() {
     grep -E '% tests passed|^[a-z]+: [0-9]+ (passed|caught), [0-9]+ (failed|survived)' "$1" || echo "no closing line"
 }
 
+# What the log of a failed lane says of each test that failed, or, where no test is named, how it ended.
+what_failed() {
+    if ! grep -qE '^ *[0-9]+/[0-9]+ Test +#.*\*\*\*' "$1"; then
+        tail -n 40 "$1"
+        return
+    fi
+    awk '/^ *[0-9]+\/[0-9]+ Test +#/ { left = /\*\*\*/ ? 80 : 0 } /^ +Start +[0-9]+:/ { next } left-- > 0' "$1"
+}
+
 # logged_lane LANE [COMMAND...]: runs it, by that command, with its output in build/LANE.log as well and its verdict
 # beside that.
 logged_lane() {
@@ -184,6 +193,7 @@ run_all() {
     done
     wait "$macos_pid"
     cat "$root/build/macos.log"
+    say "every lane"
     passed=0
     failed=0
     verdicts=
@@ -192,14 +202,17 @@ run_all() {
         rm -f "$root/build/$lane.log.verdict"
         case $verdict in
         passed) passed=$((passed + 1)) ;;
-        *) failed=$((failed + 1)) ;;
+        *)
+            failed=$((failed + 1))
+            say "of lane $lane"
+            what_failed "$root/build/$lane.log"
+            ;;
         esac
         closing=$(closing_lines "$root/build/$lane.log" | tail -n 1)
         verdicts="$verdicts$(printf '%-7s %s: %s' "$verdict" "$lane" "$closing")
 "
     done
-    say "every lane"
-    printf '%s\nlanes: %d passed, %d failed\n' "$verdicts" "$passed" "$failed"
+    printf '\n%s\nlanes: %d passed, %d failed\n' "$verdicts" "$passed" "$failed"
     [ "$failed" -eq 0 ]
 }
 
