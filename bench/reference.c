@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hand-written limit, not a peer: what the work costs when nothing is general. One single-producer, single-consumer
- * ring each way per worker, futexes to sleep on, no cancellation, no priorities, no files or timers, no growth while it
+ * ring each way per worker, futexes to sleep on, no cancellation, no priorities, no files, no growth while it
  * runs, and no spinning but for W5's posts. It shows how far there is to go, not what a library should do. */
 #include "bench.h"
 
@@ -331,6 +331,37 @@ static void ping_pong(long size)
     bench_print("p50", bench_percentile(&latency, 50), "us");
 }
 
+/* ---- W4, fired: no timers at all, but their deadlines in order, and a sleep to the end of each tenth of a millisecond
+ * that has one; what meets the lateness that is asked for, and what the sleeping alone costs then ---- */
+
+static int compare_deadlines(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void sleep_to_grid(int64_t deadline_ns)
+{
+    enum { GRID_NS = 100000, NS_IN_S = 1000000000 };
+    int64_t end_ns = (deadline_ns + GRID_NS - 1) / GRID_NS * GRID_NS;
+    struct timespec end = {.tv_sec = (time_t)(end_ns / NS_IN_S), .tv_nsec = (long)(end_ns % NS_IN_S)};
+    BENCH_CHECK(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == 0);
+}
+
+static void timers_fired(long size)
+{
+    bench_fire_plan fires;
+    bench_plan_fires(&fires, size);
+    qsort(fires.deadline_ns, (size_t)size, sizeof *fires.deadline_ns, compare_deadlines);
+    bench_fires_begin(&fires);
+    for (long next = 0; next < size;) {
+        sleep_to_grid(fires.deadline_ns[next]);
+        for (int64_t now_ns = bench_now_ns(); next < size && fires.deadline_ns[next] <= now_ns; next++)
+            (void)bench_fired(&fires, next);
+    }
+    bench_fires_report(&fires);
+}
+
 int main(int argc, char **argv)
 {
     static const bench_workload workloads[] = {
@@ -338,6 +369,7 @@ int main(int argc, char **argv)
         {"offload-latency", offload_latency},
         {"offload-idle", offload_idle},
         {"offload-batch", offload_batch},
+        {"timers-fired", timers_fired},
         {"posts", posts_throughput},
         {"ping-pong", ping_pong},
         {NULL, NULL},

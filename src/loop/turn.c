@@ -13,7 +13,7 @@
 enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 100 };
 
 /* How late a timer may be made at most so that it is run together with others. */
-enum { TIMERS_GATHERED_US = 120 };
+enum { TIMERS_GATHERED_US = 200 };
 
 enum { SPIN_LOOKS = 64 };
 
