@@ -3,9 +3,10 @@
  * behind it leaves on the board, which both see. */
 #include "ferry/run.h"
 
-static ferry_function see_the_value;
+static ferry_function see_the_value, turn_round, return_too_much;
 
-#define FY_MORE_PORTABLES {"see_the_value", see_the_value, 0},
+#define FY_MORE_PORTABLES                                                                                              \
+    {"see_the_value", see_the_value, 0}, {"turn_round", turn_round, 0}, {"return_too_much", return_too_much, 0},
 #include "support/processes.h"
 
 #include "support/tasks.h"
@@ -70,6 +71,88 @@ static void bytes_on(ferry_executor *pool) {
 
 static void bytes_work_the_same(void) {
     on_each(bytes_on);
+}
+
+/* ---- an argument that becomes the result ---- */
+
+enum { MOST_BYTES = 1 << 20 };
+
+/* Its first byte says whether all of it, or only the first half, is returned. */
+static ferry_status turn_round(void *arg, ferry_call *call) {
+    unsigned char *bytes = arg;
+    size_t size = ferry_call_arg_size(call);
+    bool all = bytes[0];
+    for (size_t i = 0; i < size / 2; i++) {
+        unsigned char byte = bytes[i];
+        bytes[i] = bytes[size - 1 - i];
+        bytes[size - 1 - i] = byte;
+    }
+    return ferry_return_arg(call, all ? size : size / 2);
+}
+
+static ferry_status return_too_much(void *arg, ferry_call *call) {
+    (void)arg;
+    return ferry_return_arg(call, ferry_call_arg_size(call) + 1);
+}
+
+static ferry_job *send_bytes(ferry_executor *pool, ferry_function *function, const void *bytes, size_t size) {
+    ferry_job *job = NULL;
+    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = function, .arg = (void *)(uintptr_t)bytes,
+                                 .arg_size = size};
+    CHECK_STATUS(ferry_executor_submit_with(pool, &options, &job), 0);
+    return job;
+}
+
+static void check_turned(ferry_executor *pool, unsigned char *bytes, size_t size, bool all) {
+    size_t got = 0, wrong = 0;
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)fy_pattern(i);
+    bytes[0] = all;
+    ferry_job *job = send_bytes(pool, turn_round, bytes, size);
+    CHECK_STATUS(fy_outcome_of(job), 0);
+    const unsigned char *turned = ferry_job_bytes(job, &got);
+    CHECK_INT(got, all ? size : size / 2);
+    for (size_t i = 0; i < got; i++)
+        wrong += turned[i] != bytes[size - 1 - i];
+    CHECK_INT(wrong, 0);
+    ferry_job_unref(job);
+}
+
+static void argument_on(ferry_executor *pool) {
+    static const size_t sizes[] = {2, 100, 3000, 20000, 100000, MOST_BYTES};
+    unsigned char *bytes = malloc(MOST_BYTES);
+    CHECK(bytes != NULL);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        check_turned(pool, bytes, sizes[i], true);
+        check_turned(pool, bytes, sizes[i], false);
+    }
+    fy_take_failure(send_bytes(pool, return_too_much, bytes, 10), APR_EINVAL, NULL);
+    fy_take_failure(send_bytes(pool, return_too_much, NULL, 0), APR_EINVAL, NULL);
+    free(bytes);
+}
+
+static void argument_becomes_the_result(void) {
+    on_each(argument_on);
+}
+
+static void argument_that_is_the_result_stays_the_jobs(void) {
+    char bytes[] = {1, 2, 3};
+    void *taken = NULL;
+    ferry_executor *pool = make_threads();
+    ferry_loop *loop = new_loop();
+    ferry_future *future = NULL;
+    ferry_job_options options = {FERRY_JOB_OPTIONS, .function = turn_round, .arg = bytes, .arg_size = sizeof bytes};
+    CHECK_STATUS(ferry_run_in_executor_with(loop, pool, &options, &future), 0);
+    CHECK_STATUS(ferry_loop_run_until_complete(loop, future), 0);
+    CHECK_STATUS(ferry_future_take_bytes(future, &taken, NULL), FERRY_ENOTSUP);
+    CHECK_INT(((const char *)ferry_future_bytes(future, NULL))[0], 3);
+    ferry_future_unref(future);
+    ferry_job *job = send_bytes(pool, turn_round, bytes, sizeof bytes);
+    CHECK_STATUS(fy_outcome_of(job), 0);
+    CHECK_STATUS(ferry_job_take_bytes(job, &taken, NULL), FERRY_ENOTSUP);
+    ferry_job_unref(job);
+    fy_processes_end(pool);
+    end_loop(loop);
 }
 
 static void wait_on(ferry_executor *pool) {
@@ -337,6 +420,8 @@ static void limited_view_is_of_threads_alone(void) {
 static const fy_test tests[] = {
     FY_TEST(submit_works_the_same),
     FY_TEST(bytes_work_the_same),
+    FY_TEST(argument_becomes_the_result),
+    FY_TEST(argument_that_is_the_result_stays_the_jobs),
     FY_TEST(wait_works_the_same),
     FY_TEST(as_completed_works_the_same),
     FY_TEST(map_works_the_same),

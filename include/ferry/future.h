@@ -64,7 +64,7 @@ FERRY_API const void *ferry_future_bytes(ferry_future *future, size_t *ret_size)
 /* Moves a pointer or bytes out: the caller frees it from now on, the future answers NULL.
  *
  * Returns: 0, as ferry_future_status while there is no result, FERRY_EWRONGTYPE, FERRY_ENOTSUP (of ferry_wrap_future:
- *          the value is its job's).
+ *          the value is its job's; or the value is the job's own argument).
  * Thread:  loop. */
 FERRY_API ferry_status ferry_future_take_pointer(ferry_future *future, void **ret_pointer);
 FERRY_API ferry_status ferry_future_take_bytes(ferry_future *future, void **ret_bytes, size_t *ret_size);

@@ -35,6 +35,15 @@ FERRY_API ferry_status ferry_return_real(ferry_call *call, double value);
 FERRY_API ferry_status ferry_return_pointer(ferry_call *call, void *pointer, ferry_free *free);
 FERRY_API ferry_status ferry_return_bytes(ferry_call *call, void *bytes, size_t size, ferry_free *free);
 
+/* Returns the first `size` bytes of the argument, as the function has left them: for arguments that were copied
+ * (`arg_size` of the options) and that it turns into its result in place. Nothing is copied to return them, not even in
+ * a worker process. They live as long as the job, or its future, and cannot be taken from it where it has run in this
+ * process (FERRY_ENOTSUP); an `arg_free` of the job is called all the same.
+ *
+ * Returns: 0; APR_EINVAL: the argument has fewer bytes, or is a pointer.
+ * Thread:  the function's. */
+FERRY_API ferry_status ferry_return_arg(ferry_call *call, size_t size);
+
 /* Sets the error's sentence and returns `status` (APR_EGENERAL's value if it is 0). Thread: the function's. */
 FERRY_API ferry_status ferry_return_error(ferry_call *call, ferry_status status, const char *format, ...)
     FERRY_PRINTF(3, 4);
@@ -117,7 +126,8 @@ FERRY_API const void *ferry_job_bytes(ferry_job *job, size_t *ret_size);
 
 /* Move a pointer or bytes out: the caller frees it, the job answers NULL from now on.
  *
- * Returns: 0, as ferry_job_status while there is no result, FERRY_EWRONGTYPE.
+ * Returns: 0, as ferry_job_status while there is no result, FERRY_EWRONGTYPE, FERRY_ENOTSUP (the value is the job's own
+ *          argument).
  * Thread:  any, but not while another thread reads the same value. */
 FERRY_API ferry_status ferry_job_take_pointer(ferry_job *job, void **ret_pointer);
 FERRY_API ferry_status ferry_job_take_bytes(ferry_job *job, void **ret_bytes, size_t *ret_size);

@@ -32,7 +32,7 @@ typedef struct fy_outcome {
     };
     ferry_status status;
     uint8_t kind;
-    bool is_borrowed; /* POINTER, BYTES: another outcome, which outlives this one, owns it */
+    bool is_borrowed; /* POINTER, BYTES: another outcome, or the job, which outlives this one, owns it */
 } fy_outcome;
 
 _Static_assert(sizeof(fy_outcome) <= 32, "an outcome is half a cache line");

@@ -151,15 +151,16 @@ static bool ask_for_room(job_server *self, fy_cell *cell, size_t size) {
     return atomic_load(&cell->state) == FY_CELL_ROOM_GIVEN;
 }
 
-/* The bytes may lie where the argument lies, and the answer too. */
+/* The bytes may be the argument, and then lie where the answer goes, wholly or in part. */
 static void answer_bytes(job_server *self, fy_cell *cell, uint32_t argument_segment, const fy_outcome *outcome) {
     cell->head.segment = outcome->size <= FY_CELL_ROOM ? (uint32_t)FY_IN_CELL : argument_segment;
     if (outcome->size > room_of(self, cell->head.segment) && !ask_for_room(self, cell, outcome->size)) {
         answer_error(cell, APR_ENOMEM, "there is no memory to carry its result over");
         return;
     }
-    if (outcome->size)
-        memmove(place_of(self, &cell->head, cell), outcome->pointer, outcome->size);
+    void *place = outcome->size ? place_of(self, &cell->head, cell) : outcome->pointer;
+    if (place != outcome->pointer)
+        memmove(place, outcome->pointer, outcome->size);
     cell->head.size = outcome->size;
     cell->head.kind = FY_REPLY_BYTES;
 }
