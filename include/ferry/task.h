@@ -9,8 +9,8 @@
  * The modes of floating point (<fenv.h>: how is rounded, what traps) are each task's own. It begins with the loop's
  * thread's, and an eager one with its maker's.
  *
- * In C++ a task may wait inside a catch block and while an exception unwinds; on Windows only if the C++ runtime is
- * MinGW's, and a DLL. A loop whose tasks have begun is best run by one thread: a function that goes on on another one
+ * In C++ a task may wait inside a catch block and while an exception unwinds; on Windows, in a program that has
+ * the C++ runtime linked into it, after ferry_use_cxx_runtime. A loop whose tasks have begun is best run by one thread: a function that goes on on another one
  * may still have the former's thread-local addresses. */
 #ifndef FERRY_TASK_H
 #define FERRY_TASK_H
@@ -67,6 +67,17 @@ FERRY_API ferry_status ferry_task_create_with_from(const char *origin, ferry_loo
  * Returns: 0, APR_EINVAL (less than 16 KiB, or absurd), FERRY_ECLOSED, FERRY_EWRONGTHREAD.
  * Thread:  loop. */
 FERRY_API ferry_status ferry_loop_set_task_stack_size(ferry_loop *loop, size_t stack_size);
+
+/* Which C++ runtime's exceptions are each task's own. It is found without this but on Windows, where one that is linked
+ * into the program (MinGW's -static, -static-libstdc++) must be named before the first task begins:
+ *
+ *     ferry_use_cxx_runtime(reinterpret_cast<ferry_cxx_runtime *>(abi::__cxa_get_globals)); // <cxxabi.h>
+ *
+ * NULL: the one that is found. Visual Studio's runtime has no such function.
+ *
+ * Thread: any, while no task has begun. */
+typedef void *ferry_cxx_runtime(void);
+FERRY_API void ferry_use_cxx_runtime(ferry_cxx_runtime *get_globals);
 
 /* ---- looking ---- */
 

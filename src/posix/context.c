@@ -10,6 +10,9 @@
 #endif
 #include "seam/context.h"
 
+#ifdef __APPLE__
+#include <dlfcn.h>
+#endif
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -73,23 +76,30 @@ typedef struct exceptions {
     unsigned uncaught;
 } exceptions;
 
+/* NULL: there is no such runtime. */
+static _Atomic(fy_exceptions_getter *) exceptions_of_thread;
+
 #if defined(__APPLE__)
-#include <dlfcn.h>
-#include <pthread.h>
-static exceptions *(*exceptions_of_thread)(void);
-static void look_up_exceptions(void) {
-    *(void **)&exceptions_of_thread = dlsym(RTLD_DEFAULT, "__cxa_get_globals");
-}
-static void find_exceptions(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, look_up_exceptions);
+static fy_exceptions_getter *look_up_exceptions(void) {
+    fy_exceptions_getter *getter;
+    *(void **)&getter = dlsym(RTLD_DEFAULT, "__cxa_get_globals");
+    return getter;
 }
 #else
-/* NULL in a program without that runtime. */
-extern exceptions *__cxa_get_globals(void) __attribute__((weak));
-#define exceptions_of_thread __cxa_get_globals
-static void find_exceptions(void) {}
+extern void *__cxa_get_globals(void) __attribute__((weak));
+static fy_exceptions_getter *look_up_exceptions(void) {
+    return __cxa_get_globals;
+}
 #endif
+
+void fy_context_use_exceptions(fy_exceptions_getter *getter) {
+    atomic_store_explicit(&exceptions_of_thread, getter, memory_order_relaxed);
+}
+
+static void find_exceptions(void) {
+    if (!atomic_load_explicit(&exceptions_of_thread, memory_order_relaxed))
+        fy_context_use_exceptions(look_up_exceptions());
+}
 
 /* ---- */
 
@@ -135,8 +145,9 @@ static size_t page_size(void) {
 /* ---- going from one to another ---- */
 
 static void before_jump(context *from, context *to) {
-    if (exceptions_of_thread) {
-        exceptions *current = exceptions_of_thread();
+    fy_exceptions_getter *getter = atomic_load_explicit(&exceptions_of_thread, memory_order_relaxed);
+    if (getter) {
+        exceptions *current = getter();
         from->exceptions = *current;
         *current = to->exceptions;
     }

@@ -29,6 +29,11 @@ struct fy_context {
 
 enum { FY_STACK_MIN_BYTES = 16 * 1024 };
 
+/* What the C++ runtime keeps for a thread about exceptions is each context's own: this gives the address of the calling
+ * thread's, as the ABI names it. NULL: a runtime that the port finds, if there is one. */
+typedef void *fy_exceptions_getter(void);
+void fy_context_use_exceptions(fy_exceptions_getter *getter);
+
 /* The context that the calling thread runs on by itself: to be had before the thread's first switch, and given back on
  * the same thread when it runs on it again. One at a time for each thread; but a child made by fork may have a further
  * one, wherever its parent was, which it gives back before it goes on there.

@@ -277,3 +277,9 @@ void fy_coroutine_leave(ferry_loop *loop) {
     if (FY_UNLIKELY(fy_loop_closed(loop))) /* by a task, in a child made by fork: it has returned */
         fy_tasks_abandon(loop);
 }
+
+/* ---- C++ ---- */
+
+void ferry_use_cxx_runtime(ferry_cxx_runtime *get_globals) {
+    fy_context_use_exceptions(get_globals);
+}

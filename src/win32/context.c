@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Contexts are fibers: the system knows their stacks, guards them, and unwinds exceptions on them. What the C++ runtime
- * of MinGW keeps for a thread, and must be each stack's own, is changed with them, if that runtime is a DLL. So are the
- * modes of floating point: the system keeps them for a fiber that asks for it, but not all of those that a compiler
+ * of MinGW keeps for a thread, and must be each stack's own, is changed with them: of one that is a DLL, or that the
+ * program has named. So are the modes of floating point: the system keeps them for a fiber that asks for it, but not all of those that a compiler
  * uses, nor everywhere; and a fiber that begins anew shall not have its own. */
 #include "seam/context.h"
 
@@ -23,8 +23,6 @@ typedef struct exceptions {
     void *caught;
     unsigned uncaught;
 } exceptions;
-
-typedef exceptions *exceptions_getter(void);
 
 /* ---- the modes of floating point ---- */
 
@@ -65,7 +63,7 @@ static void load_modes(const modes *wanted) {
 
 /* ---- */
 
-static _Atomic(exceptions_getter *) exceptions_of_thread; /* or NULL */
+static _Atomic(fy_exceptions_getter *) exceptions_of_thread; /* or NULL */
 
 typedef struct context {
     fy_context base;
@@ -78,12 +76,16 @@ typedef struct context {
 
 static _Thread_local context own;
 
+void fy_context_use_exceptions(fy_exceptions_getter *getter) {
+    atomic_store(&exceptions_of_thread, getter);
+}
+
 static void find_exceptions(void) {
     HMODULE runtime = GetModuleHandleA("libstdc++-6.dll");
     FARPROC found = runtime ? GetProcAddress(runtime, "__cxa_get_globals") : NULL;
-    exceptions_getter *getter;
+    fy_exceptions_getter *getter;
     memcpy(&getter, &found, sizeof getter);
-    atomic_store(&exceptions_of_thread, getter);
+    fy_context_use_exceptions(getter);
 }
 
 ferry_status fy_context_open_own(fy_context **ret_context) {
@@ -139,7 +141,7 @@ void fy_context_destroy(fy_context *base) {
 void fy_context_switch(fy_context *from_base, fy_context *to_base) {
     context *from = (context *)(void *)from_base;
     context *to = (context *)(void *)to_base;
-    exceptions_getter *getter = atomic_load_explicit(&exceptions_of_thread, memory_order_relaxed);
+    fy_exceptions_getter *getter = atomic_load_explicit(&exceptions_of_thread, memory_order_relaxed);
     if (getter) {
         exceptions *current = getter();
         from->exceptions = *current;
