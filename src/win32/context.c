@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Contexts are fibers: the system knows their stacks, guards them, and unwinds exceptions on them. What the C++ runtime
  * of MinGW keeps for a thread, and must be each stack's own, is changed with them: of one that is a DLL, or that the
- * program has named. So are the modes of floating point: the system keeps them for a fiber that asks for it, but not all of those that a compiler
- * uses, nor everywhere; and a fiber that begins anew shall not have its own. */
+ * program has named. So are the modes of floating point: the system keeps them for a fiber that asks for it, but not
+ * all of those that a compiler uses, nor everywhere; and a fiber that begins anew shall not have its own. */
 #include "seam/context.h"
 
 #include <errno.h>
