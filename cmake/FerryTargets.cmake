@@ -52,9 +52,15 @@ function(ferry_compile_options target)
     endif()
 endfunction()
 
-# ferry_library(target kind): one form of the library, from the sources in ferry_sources.
+# ferry_library(target kind): one form of the library, from the sources in ferry_sources; or, if the build is to be
+# quick, the static one from what the shared one was compiled to.
 function(ferry_library target kind)
-    add_library(${target} ${kind} ${ferry_sources})
+    set(sources ${ferry_sources})
+    if(kind STREQUAL "STATIC" AND FERRY_QUICK_BUILD AND NOT WIN32)
+        set(sources $<TARGET_OBJECTS:ferry>)
+    endif()
+    add_library(${target} ${kind} ${sources})
+    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
     add_library(ferry::${target} ALIAS ${target})
     ferry_compile_options(${target})
     target_compile_definitions(${target} PRIVATE FERRY_BUILDING)
