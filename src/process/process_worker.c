@@ -47,12 +47,20 @@ void fy_process_worker_condemn(fy_process_worker *worker) {
 
 /* ---- starting ---- */
 
-/* Whether the pool must give up: none is there, and none can be had. Under the lock. */
+static bool has_greeted_worker(const fy_process_pool *pool) {
+    const fy_process_worker *worker = pool->workers;
+    while (worker && worker->stage != FY_WORKER_READY && worker->stage != FY_WORKER_LEAVING)
+        worker = worker->next;
+    return worker;
+}
+
+/* Whether the pool must give up: none is there, and none can be had. One that is on its way says nothing: while some
+ * overlap there may always be one. Under the lock. */
 static bool has_failed_to_start(fy_process_pool *pool) {
     unsigned limit = pool->was_greeted ? FAILED_STARTS_MAX : FAILED_FIRST_STARTS_MAX;
     pool->failed_starts++;
     pool->start_again_us = fy_clock_now() + (int64_t)pool->failed_starts * START_AGAIN_AFTER_US;
-    return pool->failed_starts >= limit && !pool->workers;
+    return pool->failed_starts >= limit && !has_greeted_worker(pool);
 }
 
 static void start_failed(fy_process_pool *pool, ferry_status status) {
