@@ -54,19 +54,18 @@ static bool has_greeted_worker(const fy_process_pool *pool) {
     return worker;
 }
 
-/* Whether the pool must give up: none is there, and none can be had. One that is on its way says nothing: while some
- * overlap there may always be one. Under the lock. */
-static bool has_failed_to_start(fy_process_pool *pool) {
+/* Whether the pool must give up: none can be had, and there is no other to hope for. Under the lock. */
+static bool has_failed_to_start(fy_process_pool *pool, bool is_hopeful) {
     unsigned limit = pool->was_greeted ? FAILED_STARTS_MAX : FAILED_FIRST_STARTS_MAX;
     pool->failed_starts++;
     pool->start_again_us = fy_clock_now() + (int64_t)pool->failed_starts * START_AGAIN_AFTER_US;
-    return pool->failed_starts >= limit && !has_greeted_worker(pool);
+    return pool->failed_starts >= limit && !is_hopeful;
 }
 
 static void start_failed(fy_process_pool *pool, ferry_status status) {
     char words[256];
     fy_mutex_lock(&pool->lock);
-    if (has_failed_to_start(pool))
+    if (has_failed_to_start(pool, pool->workers))
         fy_process_pool_break(pool, "a worker process could not be started: %s",
                               ferry_strerror(status, words, sizeof words));
     fy_mutex_unlock(&pool->lock);
@@ -300,7 +299,8 @@ static void judge(fy_process_worker *worker, bool has_begun) {
         return;
     if (!has_begun) {
         bool has_hello = fy_hello_is_complete(&worker->hello);
-        if (has_failed_to_start(pool))
+        /* Another one that is on its way says nothing: while some overlap there may always be one. */
+        if (has_failed_to_start(pool, has_greeted_worker(pool)))
             fy_process_pool_break(pool, "%s did not start: %s before it %s", worker->name, how,
                                   has_hello ? "began anything"
                                             : "said hello (main must call ferry_worker_init first)");
