@@ -81,8 +81,32 @@ static void outcome_is_also_the_tasks(void) {
     end_loop(loop);
 }
 
+static ferry_status return_argument(void *arg, ferry_call *call) {
+    ((char *)arg)[0] = 'A';
+    return ferry_return_arg(call, ferry_call_arg_size(call));
+}
+
+/* The task is gone when the job is looked at. */
+static void argument_that_is_the_result_outlives_the_task(void) {
+    ferry_loop *loop = new_loop();
+    ferry_job *job = NULL;
+    size_t size = 0;
+    char text[] = "an argument";
+    ferry_task_options options = {FERRY_TASK_OPTIONS, .function = return_argument, .arg = text,
+                                  .arg_size = sizeof text};
+    CHECK_STATUS(ferry_run_coroutine_threadsafe_with(loop, &options, &job), 0);
+    while (!ferry_job_done(job))
+        CHECK_STATUS(ferry_loop_run_once(loop, 1000), 0);
+    end_loop(loop);
+    CHECK_STATUS(ferry_job_status(job), 0);
+    CHECK_STRING(ferry_job_bytes(job, &size), "An argument");
+    CHECK_INT(size, sizeof text);
+    ferry_job_unref(job);
+}
+
 static const fy_test tests[] = {
     FY_TEST(outcome_is_also_the_tasks),
+    FY_TEST(argument_that_is_the_result_outlives_the_task),
 };
 
 FY_TEST_MAIN("task_threadsafe_outcome", tests)

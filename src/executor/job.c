@@ -165,7 +165,7 @@ ferry_status ferry_return_bytes(ferry_call *call, void *bytes, size_t size, ferr
 
 ferry_status ferry_return_arg(ferry_call *call, size_t size) {
     ferry_job *job = job_of(call);
-    if (size > ferry_call_arg_size(call) || !job->extra)
+    if (!ferry_call_arg_size(call) || size > ferry_call_arg_size(call))
         return APR_EINVAL;
     fy_outcome_set_bytes(fy_job_outcome(job), job->arg, size, NULL);
     fy_job_outcome(job)->is_borrowed = true;

@@ -59,16 +59,30 @@ static void fail(bridge *self, ferry_status status, const char *message) {
     ferry_executor_unref(&self->base);
 }
 
-/* Whoever has the job is told the same as whoever has the task, and looks at an error; but a pointer has one owner. */
-static void hand_over(ferry_future *future, ferry_job *job) {
+/* The task's own argument goes with the task. */
+static ferry_status copy_argument(const fy_outcome *from, ferry_job *job) {
+    void *copy = fy_malloc(from->size + 1);
+    if (!copy)
+        return ferry_return_error(ferry_job_call(job), ENOMEM, "there is no memory for its result");
+    return ferry_return_bytes(ferry_job_call(job), memcpy(copy, from->pointer, from->size), from->size, fy_free);
+}
+
+/* Whoever has the job is told the same as whoever has the task, and looks at an error; but a pointer has one owner.
+ * Returns: the job's status. */
+static ferry_status hand_over(ferry_future *future, ferry_job *job) {
     fy_outcome *outcome = fy_job_outcome(job);
-    if (future->outcome.kind == FY_VALUE_POINTER || future->outcome.kind == FY_VALUE_BYTES) {
+    bool owns = future->outcome.kind == FY_VALUE_POINTER || future->outcome.kind == FY_VALUE_BYTES;
+    ferry_status status = fy_future_peek(future);
+    future->looked_at = true;
+    if (owns && future->outcome.is_borrowed)
+        return copy_argument(&future->outcome, job);
+    if (owns) {
         *outcome = future->outcome;
         fy_outcome_forget(&future->outcome);
     } else {
         fy_outcome_borrow(outcome, &future->outcome);
     }
-    future->looked_at = true;
+    return status;
 }
 
 static void end_job(fy_task *task, void *arg) {
@@ -76,9 +90,8 @@ static void end_job(fy_task *task, void *arg) {
     ferry_future *future = &task->cell.future;
     self->task = NULL;
     if (!ferry_future_cancelled(future) && ferry_job_claim(self->job)) {
-        if (self->is_asked_for)
-            hand_over(future, self->job);
-        (void)ferry_job_finish(self->job, fy_future_peek(future));
+        ferry_status status = self->is_asked_for ? hand_over(future, self->job) : fy_future_peek(future);
+        (void)ferry_job_finish(self->job, status);
     } else {
         ferry_job_drop(self->job);
     }
