@@ -332,7 +332,7 @@ static void ping_pong(long size)
 }
 
 /* ---- W4, fired: no timers at all, but their deadlines in order, and a sleep to the end of each tenth of a millisecond
- * that has one; what meets the lateness that is asked for, and what the sleeping alone costs then ---- */
+ * that has one: what sleeping alone costs at such a lateness ---- */
 
 static int compare_deadlines(const void *left, const void *right)
 {

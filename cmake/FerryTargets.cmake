@@ -56,11 +56,11 @@ endfunction()
 # quick, the static one from what the shared one was compiled to.
 function(ferry_library target kind)
     set(sources ${ferry_sources})
-    if(kind STREQUAL "STATIC" AND FERRY_QUICK_BUILD AND NOT WIN32)
+    if(kind STREQUAL "STATIC" AND FERRY_QUICK_BUILD AND TARGET ferry AND NOT WIN32)
         set(sources $<TARGET_OBJECTS:ferry>)
     endif()
     add_library(${target} ${kind} ${sources})
-    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
+    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C) # which objects alone do not tell
     add_library(ferry::${target} ALIAS ${target})
     ferry_compile_options(${target})
     target_compile_definitions(${target} PRIVATE FERRY_BUILDING)

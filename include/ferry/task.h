@@ -9,9 +9,9 @@
  * The modes of floating point (<fenv.h>: how is rounded, what traps) are each task's own. It begins with the loop's
  * thread's, and an eager one with its maker's.
  *
- * In C++ a task may wait inside a catch block and while an exception unwinds; on Windows, in a program that has the C++
- * runtime linked into it, after ferry_use_cxx_runtime. A loop whose tasks have begun is best run by one thread: a
- * function that goes on on another one may still have the former's thread-local addresses. */
+ * In C++ a task may wait inside a catch block and while an exception unwinds; on Windows only with MinGW's runtime, and
+ * if that is linked into the program, after ferry_use_cxx_runtime. A loop whose tasks have begun is best run by one
+ * thread: a function that goes on on another one may still have the former's thread-local addresses. */
 #ifndef FERRY_TASK_H
 #define FERRY_TASK_H
 
