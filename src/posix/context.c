@@ -22,6 +22,7 @@
 #include "base/alloc.h"
 #include "posix/overflow.h"
 #include "posix/switch.h"
+#include "seam/platform.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_ASAN 1
@@ -218,6 +219,13 @@ static inline void renew(context *self) {
 void fy_context_switch_begin(fy_context *from, fy_context *to) {
     renew((context *)(void *)to);
     go_on(from, to, FY_SWITCH_BEGIN);
+}
+
+void fy_context_fetch(const fy_context *base) {
+    enum { CALLS_BYTES = 3 * LINE_BYTES }; /* the switch, who waits, and whose code it is */
+    const char *stopped = ((const context *)(const void *)base)->stopped;
+    for (int i = 0; i < CALLS_BYTES; i += LINE_BYTES)
+        fy_cpu_fetch_to_write(stopped + i);
 }
 
 /* ---- the thread's own ---- */

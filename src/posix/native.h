@@ -66,10 +66,13 @@ static inline void fy_cpu_relax(void) {
 #endif
 }
 
-/* On x86-64 the compiler must be told that the processor knows the instruction; one that does not ignores it. */
+/* In assembly, for gcc drops a call of a function that does nothing but this. On x86-64 it must also be told that the
+ * processor knows the instruction; one that does not ignores it. */
 static inline void fy_cpu_fetch_to_write(const void *address) {
 #if defined(__x86_64__)
     __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
+#elif defined(__aarch64__)
+    __asm__ volatile("prfm pstl1keep, %0" : : "Q"(*(const char *)address));
 #else
     __builtin_prefetch(address, 1);
 #endif
