@@ -122,6 +122,7 @@ static void memory_task(long size)
 
 /* ---- W1's shape: so many tasks, each with one job in flight ---- */
 
+static ferry_executor *pool;
 static long submitted, done;
 static uint64_t sum;
 
@@ -144,15 +145,27 @@ static ferry_status offload(void *size, ferry_call *call)
     return 0;
 }
 
-static void task_offload(long size)
+static void open_loop_and_pool(void)
 {
-    ferry_executor *pool;
-    ferry_task *tasks[BENCH_IN_FLIGHT];
-    ferry_future *all;
     const ferry_thread_pool_options options = {FERRY_THREAD_POOL_OPTIONS, .max_workers = BENCH_WORKERS};
     check(ferry_loop_create(NULL, &loop));
     check(ferry_thread_pool_create(&options, &pool));
     check(ferry_loop_set_default_executor(loop, pool));
+}
+
+static void close_loop_and_pool(long size)
+{
+    BENCH_CHECK(done == size && sum == bench_job_sum(size));
+    check(ferry_executor_close(pool));
+    check(ferry_loop_close(loop));
+    ferry_loop_unref(loop);
+}
+
+static void task_offload(long size)
+{
+    ferry_task *tasks[BENCH_IN_FLIGHT];
+    ferry_future *all;
+    open_loop_and_pool();
     int64_t begin = bench_now_ns();
     for (int i = 0; i < BENCH_IN_FLIGHT; i++)
         check(ferry_task_create(loop, offload, (void *)(intptr_t)size, &tasks[i]));
@@ -160,12 +173,49 @@ static void task_offload(long size)
     check(ferry_loop_run_until_complete(loop, all));
     check(ferry_future_status(all));
     bench_print("offload_rate", bench_rate(size, bench_now_ns() - begin), "jobs/s");
-    BENCH_CHECK(done == size && sum == bench_job_sum(size));
     ferry_future_unref(all);
     ferry_future_unref_all(tasks, BENCH_IN_FLIGHT);
-    check(ferry_executor_close(pool));
-    check(ferry_loop_close(loop));
-    ferry_loop_unref(loop);
+    close_loop_and_pool(size);
+}
+
+/* ---- the same by one task, which awaits the oldest of so many jobs again and again ---- */
+
+static ferry_future *submit_one(void)
+{
+    ferry_future *job;
+    check(ferry_run_in_executor(loop, NULL, work, (void *)(intptr_t)submitted++, &job));
+    return job;
+}
+
+static ferry_status await_each(void *arg, ferry_call *call)
+{
+    ferry_future *jobs[BENCH_IN_FLIGHT];
+    long size = (long)(intptr_t)arg;
+    (void)call;
+    while (submitted < BENCH_IN_FLIGHT && submitted < size)
+        jobs[submitted % BENCH_IN_FLIGHT] = submit_one();
+    while (done < size) {
+        ferry_future **oldest = &jobs[done++ % BENCH_IN_FLIGHT];
+        check(ferry_await(*oldest));
+        sum += (uint64_t)ferry_future_integer(*oldest);
+        ferry_future_unref(*oldest);
+        if (submitted < size)
+            *oldest = submit_one();
+    }
+    return 0;
+}
+
+static void task_await(long size)
+{
+    ferry_task *task;
+    open_loop_and_pool();
+    int64_t begin = bench_now_ns();
+    check(ferry_task_create(loop, await_each, (void *)(intptr_t)size, &task));
+    check(ferry_loop_run_until_complete(loop, task));
+    check(ferry_future_status(task));
+    bench_print("await_rate", bench_rate(size, bench_now_ns() - begin), "jobs/s");
+    ferry_future_unref(task);
+    close_loop_and_pool(size);
 }
 
 int main(int argc, char **argv)
@@ -174,6 +224,7 @@ int main(int argc, char **argv)
         {"task-life", task_life},
         {"task-yield", task_yield},
         {"task-offload", task_offload},
+        {"task-await", task_await},
         {"memory-task", memory_task},
         {NULL, NULL},
     };

@@ -47,7 +47,8 @@ W9  | w9_task          | any | memory-task        | 20000    | 2000
 W10 | w10              | any | task-life          | 1000000  | 50000
 W10 | w10              | any | task-yield         | 10000000 | 500000
 W10 | w10              | any | task-switch        | 50000000 | 500000
-W10 | w10_task         | any | task-offload       | 1000000  | 100000
+W10 | w10_task         | any | task-await         | 1000000  | 100000
+W10 | w10_tasks        | any | task-offload       | 1000000  | 100000
 W10 | w10_callbacks    | any | offload-throughput | 1000000  | 100000
 W11 | w11              | any | life-cycle         | 1000     | 100
 '
