@@ -39,8 +39,95 @@ static void refused_sender_sees_what_was_done_before_the_close(void) {
     fy_backends[0]->close(backend);
 }
 
+/* ---- very much at once ---- */
+
+enum { MANY = 6000, A_POST_EVERY = 3, MESSAGES_AT_ONCE_AT_MOST = 1000 };
+
+typedef struct counting_reader {
+    size_t seen;
+    size_t messages_seen;
+    bool is_in_order;
+    fy_message messages[MANY];
+} counting_reader;
+
+static void see(counting_reader *self, size_t number) {
+    self->is_in_order &= number == self->seen++;
+}
+
+static void see_message(void *arg, fy_message *message) {
+    counting_reader *self = arg;
+    self->messages_seen++;
+    see(self, (size_t)(message - self->messages));
+}
+
+static bool see_post(void *arg, ferry_callback *callback, void *post_arg, const char *origin) {
+    (void)callback;
+    (void)origin;
+    see(arg, (size_t)(uintptr_t)post_arg);
+    return true;
+}
+
+static ferry_status never(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+static void send_many(fy_inbox *inbox, counting_reader *self) {
+    for (size_t i = 0; i < MANY; i++)
+        if (i % A_POST_EVERY)
+            CHECK(fy_inbox_send(inbox, &self->messages[i]));
+        else
+            CHECK_STATUS(fy_inbox_post(inbox, never, (void *)(uintptr_t)i, ""), 0);
+}
+
+static void many_messages_are_handed_on_in_parts_and_in_order(void) {
+    static counting_reader self;
+    fy_inbox inbox;
+    fy_backend *backend;
+    const fy_inbox_reader reader = {.message = see_message, .post = see_post, .arg = &self};
+    self = (counting_reader){.is_in_order = true};
+    CHECK_STATUS(fy_backends[0]->open(&backend), 0);
+    CHECK_STATUS(fy_inbox_init(&inbox, backend), 0);
+    send_many(&inbox, &self);
+    fy_inbox_drain(&inbox, &reader);
+    CHECK(self.messages_seen > 0 && self.messages_seen <= MESSAGES_AT_ONCE_AT_MOST);
+    while (fy_inbox_has_news(&inbox)) {
+        size_t before = self.messages_seen;
+        CHECK(!fy_inbox_arm(&inbox));
+        fy_inbox_drain(&inbox, &reader);
+        CHECK(self.messages_seen - before <= MESSAGES_AT_ONCE_AT_MOST);
+    }
+    CHECK_INT(self.seen, MANY);
+    CHECK(self.is_in_order);
+    CHECK(fy_inbox_arm(&inbox));
+    fy_inbox_close(&inbox, &reader);
+    fy_inbox_fini(&inbox);
+    fy_backends[0]->close(backend);
+}
+
+/* What is left of the first part is not lost when the loop closes. */
+static void closing_hands_on_what_is_left(void) {
+    static counting_reader self;
+    fy_inbox inbox;
+    fy_backend *backend;
+    const fy_inbox_reader reader = {.message = see_message, .post = see_post, .arg = &self};
+    self = (counting_reader){.is_in_order = true};
+    CHECK_STATUS(fy_backends[0]->open(&backend), 0);
+    CHECK_STATUS(fy_inbox_init(&inbox, backend), 0);
+    send_many(&inbox, &self);
+    fy_inbox_drain(&inbox, &reader);
+    CHECK(self.seen < MANY);
+    fy_inbox_close(&inbox, &reader);
+    CHECK_INT(self.seen, MANY);
+    CHECK(self.is_in_order);
+    fy_inbox_fini(&inbox);
+    fy_backends[0]->close(backend);
+}
+
 static const fy_test tests[] = {
     FY_TEST(refused_sender_sees_what_was_done_before_the_close),
+    FY_TEST(many_messages_are_handed_on_in_parts_and_in_order),
+    FY_TEST(closing_hands_on_what_is_left),
 };
 
 FY_TEST_MAIN("inbox", tests)

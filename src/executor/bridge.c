@@ -70,7 +70,8 @@ static void deliver(void *arg, fy_message *message) {
     fy_async_job *self = fy_job_as_async(FY_CONTAINER(message, ferry_job, message));
     loop->jobs_out--;
     self->future.in_flight = false;
-    if (FY_LIKELY(self->future.callbacks && !self->job.extra && !fy_loop_closed(loop) && ends_as_run(self)))
+    bool is_wanted = self->future.callbacks || self->future.refs;
+    if (FY_LIKELY(is_wanted && !self->job.extra && !fy_loop_closed(loop) && ends_as_run(self)))
         fy_future_finish(&self->future);
     else
         deliver_carefully(self);

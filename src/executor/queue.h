@@ -31,8 +31,9 @@ typedef struct fy_ring {
 } fy_ring;
 
 typedef struct fy_queue {
+    _Atomic bool has_bands;  /* something other than normal was ever put in. Read at every take: nothing that is often
+                                written lies beside it */
     fy_ring bands[FY_BANDS]; /* high, normal, low */
-    _Atomic bool has_bands;  /* something other than normal was ever put in */
 } fy_queue;
 
 void fy_queue_init(fy_queue *queue);

@@ -30,6 +30,10 @@ static bool is_stage_empty(const fy_pool *pool) {
            atomic_load_explicit(&pool->stage_tail, memory_order_acquire);
 }
 
+static bool has_work(const fy_pool *pool) {
+    return !fy_queue_is_empty(&pool->queue) || !is_stage_empty(pool);
+}
+
 static bool can_add(const fy_pool *pool) {
     return pool->idle || pool->workers_alive < pool->max_workers;
 }
@@ -60,8 +64,7 @@ static bool is_served(const fy_pool *pool) {
 
 fy_wake fy_pool_choose_wake(fy_pool *pool) {
     fy_wake wake = {NULL, false};
-    bool has_work = !fy_queue_is_empty(&pool->queue) || !is_stage_empty(pool);
-    if (has_work && !pool->searching && can_add(pool) && !is_served(pool)) {
+    if (!pool->searching && can_add(pool) && has_work(pool) && !is_served(pool)) {
         pool->searching = true;
         wake.worker = pool->idle;
         if (wake.worker) {

@@ -39,6 +39,7 @@ typedef struct fy_inbox {
     uint32_t wakes_expected;      /* loop's thread */
     bool armed;                   /* loop's thread: head was SLEEPING when it last looked */
     uintptr_t backlog;            /* loop's thread: taken, oldest first, not yet handed on */
+    size_t messages_left;         /* loop's thread: that this drain may still hand on */
     fy_mutex spare_lock;
     fy_post_chunk *spare;         /* chunks out of use; they are freed with the inbox, never before */
 } fy_inbox;
@@ -74,7 +75,8 @@ ferry_status fy_inbox_post(fy_inbox *inbox, ferry_callback *callback, void *arg,
 /* The same for a post that may be cancelled. The inbox, then the reader, owns one reference. */
 ferry_status fy_inbox_post_handle(fy_inbox *inbox, ferry_handle *handle);
 
-/* Hands everything that has come in to the reader, oldest first. Thread: loop. */
+/* Hands what has come in to the reader, oldest first; up to the 512th message, and what lies behind it is news still.
+ * Thread: loop. */
 void fy_inbox_drain(fy_inbox *inbox, const fy_inbox_reader *reader);
 
 /* From now on the first one who puts something in wakes the backend. false: something is there already, do not sleep.

@@ -119,6 +119,8 @@ struct ferry_loop {
     fy_turn_hook *hooks;
     fy_close_hook *close_hooks;
     size_t jobs_out;        /* with executors, their messages still to come */
+    uint64_t drained_ticks; /* when the inbox was last drained, while many are out */
+    bool jobs_dense;        /* they came home close together then */
     size_t jobs_abandoned;  /* closed: of these, how many have a future that nobody holds any more */
     fy_loop_executors executors;
     const fy_done_hooks *done_hooks;

@@ -15,6 +15,9 @@ enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 1
 /* How late a timer may be made at most so that it is run together with others. */
 enum { TIMERS_GATHERED_US = 200 };
 
+/* Finished jobs are let gather for that long where at least so many are out and so many come home in a microsecond. */
+enum { JOBS_GATHERED_US = 8, JOBS_GATHERED_OUT = 64, JOBS_GATHERED_PER_US = 2 };
+
 enum { SPIN_LOOKS = 64 };
 
 static _Thread_local ferry_loop *running;
@@ -60,10 +63,41 @@ static bool take_post(void *arg, ferry_callback *callback, void *post_arg, const
     return fy_ready_push(&loop->ready, callback, post_arg, origin) == 0;
 }
 
+/* After a drain, before which so many jobs were out: whether they come home so densely that gathering them pays. */
+static void note_density(ferry_loop *loop, size_t out_before) {
+    loop->jobs_dense = false;
+    if (out_before < JOBS_GATHERED_OUT)
+        return;
+    uint64_t now = fy_clock_ticks();
+    int64_t home = (int64_t)(out_before - loop->jobs_out);
+    loop->jobs_dense = home > 0 && (uint64_t)home * loop->ticks_per_us >=
+                                       (now - loop->drained_ticks) * JOBS_GATHERED_PER_US;
+    loop->drained_ticks = now;
+}
+
+/* A loop that fetches each few jobs that have just come home meets those who send the next ones at every turn: then
+ * both wait for the lines of memory between them most of the time. So it leaves them alone for a moment. Whoever shares
+ * its processor goes on meanwhile. true: something else is to be run first. */
+FY_NOINLINE static bool gathers_jobs(const ferry_loop *loop) {
+    uint64_t limit = JOBS_GATHERED_US * loop->ticks_per_us;
+    while (fy_clock_ticks() - loop->drained_ticks < limit) {
+        if (fy_ready_count(&loop->ready))
+            return true;
+        fy_thread_yield();
+    }
+    return false;
+}
+
+static inline bool may_gather_jobs(const ferry_loop *loop) {
+    return loop->jobs_dense && !loop->inbox.backlog && loop->cpus > 1 && FY_LIKELY(!loop->has_virtual_time);
+}
+
 FY_NOINLINE static void drain_inbox(ferry_loop *loop) {
+    size_t jobs_out = loop->jobs_out;
     if (fy_inbox_has_news(&loop->inbox) && !(FY_UNLIKELY(loop->backend->holds_posts != NULL) &&
                                              loop->backend->holds_posts(loop->backend)))
         fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){loop->executors.message, take_handle, take_post, loop});
+    note_density(loop, jobs_out);
     if (FY_UNLIKELY(fy_loop_has_signals(loop)))
         fy_signals_take(loop);
 }
@@ -265,7 +299,7 @@ static ferry_status make_turns(ferry_loop *loop, int64_t deadline_us, bool is_on
         fy_list done = {NULL, NULL};
         loop->in_turn = true;
         /* 1: what other threads have sent */
-        if (has_been_sent_something(loop))
+        if (has_been_sent_something(loop) && !(deadline_us && may_gather_jobs(loop) && gathers_jobs(loop)))
             drain_inbox(loop);
         /* 2: what the kernel has finished; blocks only if nothing is to be run */
         if (!fy_ready_count(&loop->ready))
