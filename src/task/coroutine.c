@@ -201,6 +201,10 @@ static inline void fetch_ahead(const ferry_loop *loop) {
     const fy_task *later = task_at(ready, CONTEXT_FETCHED), *next = task_at(ready, STACK_FETCHED);
     if (later)
         fy_cpu_fetch_to_write(later->context);
+    if (later && later->awaited) {
+        fy_cpu_fetch_to_write(later->awaited);
+        fy_cpu_fetch_to_write(fy_job_beside(later->awaited));
+    }
     if (next && next->context)
         fy_context_fetch(next->context);
 }

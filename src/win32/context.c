@@ -161,12 +161,12 @@ void fy_context_switch_alike(fy_context *from, fy_context *to) {
     fy_context_switch(from, to);
 }
 
-/* The system moves a fiber's guard down as its stack grows, and never up again. */
 /* Where a fiber's stack has stopped is the system's affair. */
 void fy_context_fetch(const fy_context *context) {
     (void)context;
 }
 
+/* The system moves a fiber's guard down as its stack grows, and never up again. */
 void fy_context_trim(fy_context *base, size_t keep_bytes) {
     (void)base;
     (void)keep_bytes;
