@@ -173,6 +173,7 @@ void ferry_future_unref(ferry_future *future) {
 
 void ferry_future_unref_all(ferry_future **futures, size_t count) {
     for (size_t i = 0; futures && i < count; i++) {
+        fy_future_fetch_ahead(futures, i, count);
         ferry_future_unref(futures[i]);
         futures[i] = NULL;
     }

@@ -76,6 +76,16 @@ typedef struct fy_classed_future {
     const fy_future_class *class;
 } fy_classed_future;
 
+/* While a list of futures is gone through: another thread has just put their outcomes into most of them, or nobody has
+ * looked at them for long. Both lines are asked for of what may be a job with its future. */
+static inline void fy_future_fetch_ahead(ferry_future *const *futures, size_t index, size_t count) {
+    enum { AHEAD = 8 };
+    if (index + AHEAD >= count || !futures[index + AHEAD])
+        return;
+    fy_cpu_fetch_to_write(futures[index + AHEAD]);
+    fy_cpu_fetch_to_write(futures[index + AHEAD] - 1);
+}
+
 /* Makes a pending future of a kind in memory that the caller has; one reference. */
 void fy_future_init(ferry_future *future, ferry_loop *loop, int kind, const char *origin);
 

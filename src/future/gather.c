@@ -145,6 +145,7 @@ static void post_all(ferry_handle *of_done) {
 static ferry_status take_children(gather *self, ferry_future *const *futures, size_t count) {
     ferry_handle *of_done = NULL, **link = &of_done;
     for (size_t i = 0; i < count; i++) {
+        fy_future_fetch_ahead(futures, i, count);
         ferry_status status = fy_watch_check(self->future.loop, futures[i]);
         ferry_handle *handle =
             status ? NULL : fy_done_callback_create(self->future.origin, futures[i], on_child_done, self);
