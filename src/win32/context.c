@@ -162,8 +162,8 @@ void fy_context_switch_alike(fy_context *from, fy_context *to) {
 }
 
 /* Where a fiber's stack has stopped is the system's affair. */
-void fy_context_fetch(const fy_context *context) {
-    (void)context;
+void fy_context_fetch(const fy_context *base) {
+    (void)base;
 }
 
 /* The system moves a fiber's guard down as its stack grows, and never up again. */
