@@ -63,13 +63,19 @@ static void run_until(long total)
     }
 }
 
+static apr_pool_t *memory;
+
+static void start_pool(apr_size_t init_threads, apr_size_t max_threads)
+{
+    BENCH_CHECK(apr_pool_create(&memory, NULL) == APR_SUCCESS);
+    BENCH_CHECK(apr_thread_pool_create(&pool, init_threads, max_threads, memory) == APR_SUCCESS);
+}
+
 static void start(void)
 {
-    apr_pool_t *memory;
     mailbox_init(&box);
     BENCH_CHECK(apr_initialize() == APR_SUCCESS);
-    BENCH_CHECK(apr_pool_create(&memory, NULL) == APR_SUCCESS);
-    BENCH_CHECK(apr_thread_pool_create(&pool, BENCH_WORKERS, BENCH_WORKERS, memory) == APR_SUCCESS);
+    start_pool(BENCH_WORKERS, BENCH_WORKERS);
 }
 
 static void finish(long size)
@@ -105,11 +111,35 @@ static void offload_batch(long size)
     finish(size);
 }
 
+/* ---- W11: no loop, only what any pool on it has to pay ---- */
+
+static void life_cycle(long size)
+{
+    bench_samples cycles;
+    job one;
+    bench_samples_init(&cycles, size);
+    mailbox_init(&box);
+    BENCH_CHECK(apr_initialize() == APR_SUCCESS);
+    for (long i = 0; i < size; i++) {
+        int64_t begin = bench_now_ns();
+        start_pool(0, 1);
+        submit(&one);
+        run_until(i + 1);
+        BENCH_CHECK(apr_thread_pool_destroy(pool) == APR_SUCCESS);
+        apr_pool_destroy(memory);
+        bench_sample(&cycles, (double)(bench_now_ns() - begin) / 1e6);
+    }
+    BENCH_CHECK(sum == bench_job_sum(size));
+    mailbox_fini(&box);
+    bench_print("cycle_p50", bench_percentile(&cycles, 50), "ms");
+}
+
 int main(int argc, char **argv)
 {
     static const bench_workload workloads[] = {
         {"offload-throughput", offload_throughput},
         {"offload-batch", offload_batch},
+        {"life-cycle", life_cycle},
         {NULL, NULL},
     };
     return bench_main(argc, argv, workloads);

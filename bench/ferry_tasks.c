@@ -131,12 +131,18 @@ static ferry_status work(void *arg, ferry_call *call)
     return ferry_return_integer(call, (int64_t)bench_job_work((uint64_t)(uintptr_t)arg));
 }
 
+static ferry_future *submit_one(void)
+{
+    ferry_future *job;
+    check(ferry_run_in_executor(loop, NULL, work, (void *)(intptr_t)submitted++, &job));
+    return job;
+}
+
 static ferry_status offload(void *size, ferry_call *call)
 {
     (void)call;
     while (submitted < (long)(intptr_t)size) {
-        ferry_future *job;
-        check(ferry_run_in_executor(loop, NULL, work, (void *)(intptr_t)submitted++, &job));
+        ferry_future *job = submit_one();
         check(ferry_await(job));
         sum += (uint64_t)ferry_future_integer(job);
         done++;
@@ -179,13 +185,6 @@ static void task_offload(long size)
 }
 
 /* ---- the same by one task, which awaits the oldest of so many jobs again and again ---- */
-
-static ferry_future *submit_one(void)
-{
-    ferry_future *job;
-    check(ferry_run_in_executor(loop, NULL, work, (void *)(intptr_t)submitted++, &job));
-    return job;
-}
 
 static ferry_status await_each(void *arg, ferry_call *call)
 {

@@ -362,6 +362,40 @@ static void timers_fired(long size)
     bench_fires_report(&fires);
 }
 
+/* ---- W11: a thread and nothing else ---- */
+
+static void *run_and_ring(void *arg)
+{
+    job *self = arg;
+    self->output = bench_job_work(self->input);
+    ring_put(&workers[0].out, self);
+    ring_publish(&workers[0].out);
+    bell_ring(&loop_wake);
+    return NULL;
+}
+
+static void life_cycle(long size)
+{
+    bench_samples cycles;
+    bench_samples_init(&cycles, size);
+    for (long i = 0; i < size; i++) {
+        int64_t begin = bench_now_ns();
+        job one = {.input = (uint64_t)i};
+        ring_init(&workers[0].out, 1);
+        BENCH_CHECK(pthread_create(&workers[0].thread, NULL, run_and_ring, &one) == 0);
+        while (!anything_done()) {
+            bell_will_sleep(&loop_wake);
+            bell_sleep(&loop_wake, anything_done());
+        }
+        sum += one.output;
+        BENCH_CHECK(pthread_join(workers[0].thread, NULL) == 0);
+        free(workers[0].out.slots);
+        bench_sample(&cycles, (double)(bench_now_ns() - begin) / 1e6);
+    }
+    BENCH_CHECK(sum == bench_job_sum(size));
+    bench_print("cycle_p50", bench_percentile(&cycles, 50), "ms");
+}
+
 int main(int argc, char **argv)
 {
     static const bench_workload workloads[] = {
@@ -372,6 +406,7 @@ int main(int argc, char **argv)
         {"timers-fired", timers_fired},
         {"posts", posts_throughput},
         {"ping-pong", ping_pong},
+        {"life-cycle", life_cycle},
         {NULL, NULL},
     };
     return bench_main(argc, argv, workloads);

@@ -28,6 +28,7 @@ W3  | w3_chain         | any | ready-chain        | 10000000 | 1000000
 W3  | w3_batch         | any | ready-batch        | 10000000 | 1000000
 W4  | w4               | any | timers-cancelled   | 1000000  | 100000
 W4  | w4               | any | timers-fired       | 200000   | 20000
+W4  | w4_idle          | any | timers-fired       | 1000     | 200
 W5  | w5               | any | posts              | 2000000  | 200000
 W5  | w5_ping_pinned   | one | ping-pong          | 100000   | 5000
 W5  | w5_ping_unpinned | any | ping-pong          | 100000   | 5000
@@ -51,6 +52,7 @@ W10 | w10_task         | any | task-await         | 1000000  | 100000
 W10 | w10_tasks        | any | task-offload       | 1000000  | 100000
 W10 | w10_callbacks    | any | offload-throughput | 1000000  | 100000
 W11 | w11              | any | life-cycle         | 1000     | 100
+W11 | w11_pinned       | one | life-cycle         | 1000     | 100
 '
 
 usage() {
