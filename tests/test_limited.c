@@ -282,6 +282,75 @@ static void pool_shut_down_below_a_view_strands_no_job(void) {
     fy_gate_fini(&door);
 }
 
+/* ---- what a job's end calls ---- */
+
+typedef struct at_the_end {
+    ferry_executor *view;
+    fy_gate over;
+    ferry_status status;
+} at_the_end;
+
+static void shut_down_and_wait(void *arg) {
+    at_the_end *self = arg;
+    self->status = ferry_executor_shutdown(self->view, true, false, A_MINUTE_US);
+    fy_gate_arrive(&self->over);
+}
+
+static ferry_status shut_down_in_callback(ferry_job *job, void *arg) {
+    (void)job;
+    shut_down_and_wait(arg);
+    return 0;
+}
+
+/* The place is taken until the callback, or the argument's destructor, has returned. */
+static void waiting_for_the_view_at_a_jobs_end_is_told(void) {
+    for (int in_callback = 0; in_callback < 2; in_callback++) {
+        fy_gate door;
+        at_the_end self = {.view = NULL};
+        ferry_job *job = NULL;
+        fy_gate_init(&door);
+        fy_gate_init(&self.over);
+        ferry_executor *pool = fy_pool_of(1);
+        self.view = view_of(pool, 1);
+        fy_occupy(pool, &door, 1);
+        ferry_job_options options = {FERRY_JOB_OPTIONS, .function = fy_nothing, .arg = &self};
+        options.arg_free = in_callback ? NULL : shut_down_and_wait;
+        CHECK_STATUS(ferry_executor_submit_with(self.view, &options, &job), 0);
+        if (in_callback)
+            CHECK_STATUS(ferry_job_add_done_callback(job, shut_down_in_callback, &self), 0);
+        fy_gate_open(&door);
+        fy_gate_await(&self.over, 1);
+        ferry_job_unref(job);
+        CHECK_STATUS(ferry_executor_close(self.view), 0);
+        CHECK_STATUS(ferry_executor_close(pool), 0);
+        CHECK_STATUS(self.status, FERRY_EDEADLK);
+        fy_gate_fini(&self.over);
+        fy_gate_fini(&door);
+    }
+}
+
+/* The pool's only worker runs the callback, and the view's job waits for that worker. */
+static void callback_of_a_job_below_may_wait_for_the_view(void) {
+    fy_gate door;
+    at_the_end self = {.view = NULL};
+    ferry_job *job = NULL;
+    fy_gate_init(&door);
+    fy_gate_init(&self.over);
+    ferry_executor *pool = fy_pool_of(1);
+    self.view = view_of(pool, 1);
+    CHECK_STATUS(ferry_executor_submit(pool, fy_gate_job, &door, &job), 0);
+    CHECK_STATUS(ferry_job_add_done_callback(job, shut_down_in_callback, &self), 0);
+    CHECK_STATUS(ferry_executor_submit(self.view, fy_nothing, NULL, NULL), 0);
+    fy_gate_open(&door);
+    fy_gate_await(&self.over, 1);
+    CHECK_STATUS(self.status, 0);
+    ferry_job_unref(job);
+    CHECK_STATUS(ferry_executor_close(self.view), 0);
+    CHECK_STATUS(ferry_executor_close(pool), 0);
+    fy_gate_fini(&self.over);
+    fy_gate_fini(&door);
+}
+
 /* ---- on other executors ---- */
 
 static void view_of_an_executor_of_ones_own(void) {
@@ -334,6 +403,8 @@ static const fy_test tests[] = {
     FY_TEST(view_keeps_its_pool_alive),
     FY_TEST(view_let_go_finishes_its_jobs),
     FY_TEST(pool_shut_down_below_a_view_strands_no_job),
+    FY_TEST(waiting_for_the_view_at_a_jobs_end_is_told),
+    FY_TEST(callback_of_a_job_below_may_wait_for_the_view),
     FY_TEST(view_of_an_executor_of_ones_own),
     FY_TEST(refusal_below_is_the_views_refusal),
 };

@@ -406,7 +406,37 @@ static void worker_helps_in_a_done_callback(void) {
     fy_gate_fini(&door);
 }
 
+/* ---- a job whose time is up ---- */
+
+static ferry_status wait_until_it_is_too_late(void *arg, ferry_call *call) {
+    ferry_executor *pool = arg;
+    ferry_job *job = NULL;
+    fy_tracked tracked = {0};
+    (void)call;
+    ferry_job_options options = fy_tracked_options(&tracked);
+    options.timeout_us = 1000;
+    CHECK_STATUS(ferry_executor_submit_with(pool, &options, &job), 0);
+    ferry_thread_sleep(2000);
+    CHECK_STATUS(ferry_job_wait(job, FERRY_FOREVER), 0);
+    CHECK_STATUS(ferry_job_status(job), FERRY_ETIMEDOUT);
+    ferry_job_unref(job);
+    CHECK(tracked.ran == 0 && tracked.freed == 1);
+    return 0;
+}
+
+static void worker_that_helps_does_not_run_a_job_that_is_too_late(void) {
+    ferry_executor *pool = fy_pool_of(1);
+    ferry_job *job = NULL;
+    CHECK_STATUS(ferry_executor_submit(pool, wait_until_it_is_too_late, pool, &job), 0);
+    CHECK_STATUS(ferry_job_result(job, FERRY_FOREVER), 0);
+    ferry_job_unref(job);
+    CHECK_INT(fy_stats(pool).done, 1);
+    CHECK_INT(fy_stats(pool).cancelled, 1);
+    CHECK_STATUS(ferry_executor_close(pool), 0);
+}
+
 static const fy_test tests[] = {
+    FY_TEST(worker_that_helps_does_not_run_a_job_that_is_too_late),
     FY_TEST(worker_helps_in_a_done_callback),
     FY_TEST(jobs_that_wait_for_jobs_end_on_any_number_of_workers),
     FY_TEST(one_worker_is_enough_for_deep_nesting),

@@ -25,7 +25,8 @@ typedef struct ferry_job_options {
     int64_t timeout_us;         /* 0: none. From the submission: a job that has not started by then never does and ends
                                  * with FERRY_ETIMEDOUT; a running one sees ferry_call_is_cancelled; a future ends at
                                  * once */
-    const char *name;           /* shown instead of the origin where running jobs are named; not copied; may be NULL */
+    const char *name;           /* shown instead of the origin where running jobs are named; not copied: it must last as
+                                 * long as the executor; may be NULL */
 } ferry_job_options;
 
 #define FERRY_JOB_OPTIONS .size = sizeof(ferry_job_options)

@@ -118,8 +118,8 @@ static ferry_status limited_shutdown(ferry_executor *executor, bool wait, bool c
         return 0;
     if (frame_of(executor))
         return FERRY_EDEADLK;
-    /* In a job of the executor below: it may be this thread that the carriers wait for. */
-    while (fy_frame_current() && fy_clock_left(deadline_us) && !wait_for_end(view, 0) && help(view))
+    /* In a job of the executor below, or at its end: it may be this thread that the carriers wait for. */
+    while (fy_nested_concerns_thread() && fy_clock_left(deadline_us) && !wait_for_end(view, 0) && help(view))
         continue;
     return wait_for_end(view, deadline_us) ? 0 : FERRY_ETIMEDOUT;
 }

@@ -157,19 +157,32 @@ static void unlink_place(fy_limited *view, const fy_place *here) {
     *link = here->next;
 }
 
+/* The job's place is taken until what its end calls has returned. (What a job with a future calls runs elsewhere, and
+ * the job may be gone.) */
+static void end_in_place(ferry_job *job, bool is_late, ferry_status status) {
+    bool async = fy_job_is_async(job);
+    fy_frame frame;
+    if (!async)
+        fy_frame_push(&frame, job);
+    if (is_late)
+        fy_job_fail_claimed(job, FERRY_ETIMEDOUT, FY_JOB_LATE);
+    else
+        fy_job_finish_claimed(job, status);
+    if (async)
+        return;
+    fy_frame_pop(&frame);
+    ferry_job_unref(job);
+}
+
 /* The counts are right before anyone can know that the job has ended. */
 static void run(fy_limited *view, fy_place *here) {
-    ferry_job *job = here->job;
-    bool async = fy_job_is_async(job);
-    ferry_status status = fy_job_call_function(job);
+    ferry_status status = fy_job_call_function(here->job);
     fy_mutex_lock(&view->lock);
     unlink_place(view, here);
     view->done++;
     view->failed += status != 0;
     fy_mutex_unlock(&view->lock);
-    fy_job_finish_claimed(job, status);
-    if (!async)
-        ferry_job_unref(job);
+    end_in_place(here->job, false, status);
 }
 
 /* What has become of the oldest job. */
@@ -222,7 +235,7 @@ static ferry_status carry(void *arg, ferry_call *call) {
         if (found == TO_RUN)
             run(view, &here);
         else if (found == LATE)
-            fail_claimed(here.job, (fy_ending){FERRY_ETIMEDOUT, FY_JOB_LATE});
+            end_in_place(here.job, true, 0);
         else
             let_go(here.job);
         fy_mutex_lock(&view->lock);

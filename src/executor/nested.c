@@ -115,15 +115,21 @@ static void unlink_record(fy_wait_record *record) {
         record->executor->ops->note_waiting(record->executor, -1);
 }
 
-/* Either links the record, or claims a job that is to be run first (one reference), or refuses. */
-static ferry_status decide(fy_wait_record *record, ferry_job **ret_first) {
+/* One whose time is up is not claimed to be run. */
+static bool claim_first(ferry_job *job, bool *ret_is_late) {
+    *ret_is_late = job && fy_job_is_late(job);
+    return job && fy_executor_claim_elsewhere(job, !*ret_is_late);
+}
+
+/* Either links the record, or claims a job that is to be run, or ended, first (one reference), or refuses. */
+static ferry_status decide(fy_wait_record *record, ferry_job **ret_first, bool *ret_is_late) {
     fy_mutex_lock(fy_waits_lock());
     chain found = follow_all(record);
-    bool runs_first = found.job && fy_executor_claim_elsewhere(found.job, true);
+    bool runs_first = claim_first(found.job, ret_is_late);
     if (found.ends && !runs_first) {
         link_record(record);
         /* Whoever comes after this one counts it as waiting already; so it looks once more. */
-        runs_first = found.job && fy_executor_claim_elsewhere(found.job, true);
+        runs_first = claim_first(found.job, ret_is_late);
         if (runs_first)
             unlink_record(record);
     }
@@ -156,8 +162,11 @@ static ferry_status enter(fy_wait_record *record, ferry_job *const *jobs, size_t
     ferry_status status = 0;
     while ((record->frames || worker) && !status && !record->linked && !is_any_done(jobs, count)) {
         ferry_job *first = NULL;
-        status = decide(record, &first);
-        if (first)
+        bool is_late = false;
+        status = decide(record, &first, &is_late);
+        if (first && is_late)
+            fy_job_fail_claimed(first, FERRY_ETIMEDOUT, FY_JOB_LATE);
+        else if (first)
             fy_job_run_claimed(first);
         ferry_job_unref(first);
     }

@@ -33,6 +33,7 @@ typedef struct fy_ring {
 typedef struct fy_queue {
     _Atomic bool has_bands;  /* something other than normal was ever put in. Read at every take: nothing that is often
                                 written lies beside it */
+    char apart[FY_CACHE_LINE];
     fy_ring bands[FY_BANDS]; /* high, normal, low */
 } fy_queue;
 

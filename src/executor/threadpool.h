@@ -198,6 +198,9 @@ ferry_status fy_wish_create(ferry_loop *loop, const char *origin, fy_wish **ret_
 /* Grants all of a list that was taken off the pool. Without the lock. */
 void fy_wishes_grant(fy_wish *wishes);
 
+/* A thread does not count any more. Under the lock. Returns: the wishes to grant without it. */
+fy_wish *fy_pool_thread_gone(fy_pool *pool);
+
 /* Grants the wish when no thread of the pool is alive; at once if that is so. */
 void fy_pool_wish_end(fy_pool *pool, fy_wish *wish);
 

@@ -126,6 +126,16 @@ void fy_pool_unlink_worker(fy_pool *pool, fy_worker *worker) {
     *link = worker->next;
 }
 
+fy_wish *fy_pool_thread_gone(fy_pool *pool) {
+    fy_wish *wishes = NULL;
+    if (--pool->threads_alive == 0) {
+        wishes = pool->end_wishes;
+        pool->end_wishes = NULL;
+    }
+    fy_cond_broadcast(&pool->gone);
+    return wishes;
+}
+
 /* A worker was promised (counted, and made the searcher) and does not come. What was queued in the hope of it is left
  * to the others; if there are none, it fails. */
 static void withdraw_worker(fy_pool *pool, fy_worker *worker, ferry_status status) {
@@ -137,14 +147,14 @@ static void withdraw_worker(fy_pool *pool, fy_worker *worker, ferry_status statu
         pool->workers_started--;
     }
     pool->workers_alive--;
-    pool->threads_alive--;
     pool->searching = false;
     bool nobody_left = !pool->workers_alive;
     fy_pool_publish(pool);
-    fy_cond_broadcast(&pool->gone);
+    fy_wish *wishes = fy_pool_thread_gone(pool);
     fy_mutex_unlock(&pool->lock);
     if (nobody_left)
         fy_pool_fail_queued(pool, status, "no worker thread could be started");
+    fy_wishes_grant(wishes);
 }
 
 static ferry_status start_worker(fy_pool *pool) {

@@ -281,11 +281,7 @@ void fy_worker_gone(fy_drain *drain) {
     fy_mutex_lock(&pool->lock);
     worker->next = pool->spare;
     pool->spare = worker;
-    pool->threads_alive--;
-    fy_wish *wishes = pool->threads_alive ? NULL : pool->end_wishes;
-    if (wishes)
-        pool->end_wishes = NULL;
-    fy_cond_broadcast(&pool->gone);
+    fy_wish *wishes = fy_pool_thread_gone(pool);
     fy_mutex_unlock(&pool->lock);
     fy_wishes_grant(wishes);
     fy_pool_release(pool);
