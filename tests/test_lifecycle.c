@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A loop from its making to its end: runs, stops, nested and refused runs, what close drops and what lives on. */
+#include "support/allocator.h"
 #include "support/loops.h"
-
 #include "support/threads.h"
 
 /* ---- closing ---- */
@@ -81,6 +81,66 @@ static void last_unref_closes_an_open_loop(void) {
     CHECK(!ferry_loop_is_closed(loop));
     ferry_loop_unref(loop);
     CHECK_STRING(trace, "");
+}
+
+static ferry_status drop_loop(void *loop) {
+    CHECK_STATUS(ferry_loop_stop(loop), 0);
+    ferry_loop_unref(loop);
+    return 0;
+}
+
+static void last_unref_in_a_callback_ends_the_loop_after_the_run(void) {
+    allocator_refuse(0, false);
+    allocator_install();
+    ferry_loop *loop = new_loop();
+    post(loop, drop_loop, loop);
+    run_forever(loop);
+    CHECK_INT(atomic_load(&live_blocks), 0);
+}
+
+static ferry_status never_called(ferry_future *future, void *arg) {
+    (void)future;
+    (void)arg;
+    CHECK(false);
+    return 0;
+}
+
+static void free_loop(void *loop) {
+    ferry_loop_unref(loop);
+}
+
+/* A callback that is dropped holds a future, whose value holds the loop. */
+static void value_that_a_close_frees_may_hold_the_last_reference(void) {
+    allocator_refuse(0, false);
+    allocator_install();
+    ferry_loop *loop = new_loop();
+    ferry_future *future = new_future(loop);
+    CHECK_STATUS(ferry_future_add_done_callback(future, never_called, NULL, NULL), 0);
+    CHECK_STATUS(ferry_future_set_pointer(future, loop, free_loop), 0);
+    ferry_future_unref(future);
+    CHECK_STATUS(ferry_loop_close(loop), 0);
+    CHECK_INT(atomic_load(&live_blocks), 0);
+}
+
+static ferry_status hold_and_drop(ferry_loop *loop, const ferry_report *report, void *count) {
+    (void)report;
+    ferry_loop_unref(ferry_loop_ref(loop));
+    ++*(int *)count;
+    return 0;
+}
+
+static void reports_of_a_close_may_hold_and_drop_the_loop(void) {
+    int reports = 0;
+    allocator_refuse(0, false);
+    allocator_install();
+    ferry_loop *loop = new_loop();
+    ferry_loop_set_debug(loop, true);
+    CHECK_STATUS(ferry_loop_set_exception_handler(loop, hold_and_drop, &reports), 0);
+    for (int i = 0; i < 3; i++)
+        post(loop, mark, "never");
+    ferry_loop_unref(loop);
+    CHECK_INT(reports, 3);
+    CHECK_INT(atomic_load(&live_blocks), 0);
 }
 
 static void closed_loop_lives_until_the_last_unref(void) {
@@ -389,6 +449,9 @@ static const fy_test tests[] = {
     FY_TEST(close_from_a_callback_is_refused_and_the_loop_goes_on),
     FY_TEST(close_drops_what_is_posted_without_running_it),
     FY_TEST(last_unref_closes_an_open_loop),
+    FY_TEST(last_unref_in_a_callback_ends_the_loop_after_the_run),
+    FY_TEST(value_that_a_close_frees_may_hold_the_last_reference),
+    FY_TEST(reports_of_a_close_may_hold_and_drop_the_loop),
     FY_TEST(closed_loop_lives_until_the_last_unref),
     FY_TEST(runs_until_a_callback_resolves_the_future),
     FY_TEST(run_until_complete_of_a_done_future_returns),

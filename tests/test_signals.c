@@ -87,15 +87,32 @@ static void numbers_that_are_no_signals_are_refused(void) {
     end();
 }
 
+static ferry_status count_and_stop(void *arg) {
+    calls++;
+    return ferry_loop_stop(arg);
+}
+
+static ferry_status replace_handler(void *arg) {
+    return ferry_add_signal_handler(loop, SIGUSR1, count_and_stop, arg);
+}
+
+/* What had arrived for the old one goes to the new one. */
+static void replaced_handler_leaves_what_has_arrived(void) {
+    int of_the_old_one = 0;
+    begin();
+    CHECK_STATUS(ferry_add_signal_handler(loop, SIGUSR1, count_up, &of_the_old_one), 0);
+    post(loop, replace_handler, loop);
+    CHECK_INT(raise(SIGUSR1), 0);
+    run_forever(loop);
+    CHECK_INT(of_the_old_one, 0);
+    CHECK_INT(calls, 1);
+    end();
+}
+
 static void send_soon(void *unused) {
     (void)unused;
     ferry_thread_sleep(20000); /* so that the loop most likely sleeps; if not, the test is only weaker */
     CHECK_INT(kill(getpid(), SIGUSR1), 0);
-}
-
-static ferry_status count_and_stop(void *arg) {
-    calls++;
-    return ferry_loop_stop(arg);
 }
 
 /* SG-004 */
@@ -304,6 +321,7 @@ static const fy_test tests[] = {
     FY_TEST(handler_runs_as_a_callback_of_the_loop),
     FY_TEST(handler_runs_on_the_stack_that_a_thread_has_for_signals),
     FY_TEST(numbers_that_are_no_signals_are_refused),
+    FY_TEST(replaced_handler_leaves_what_has_arrived),
     FY_TEST(signal_wakes_a_blocked_loop),
     FY_TEST(signal_whose_handler_was_removed_meanwhile_is_ignored),
     FY_TEST(handler_that_is_queued_and_then_removed_does_not_run),

@@ -127,6 +127,36 @@ static void time_moved_by_hand_stands_still_in_between(void) {
     end_loop(loop);
 }
 
+typedef struct appointment {
+    ferry_loop *loop;
+    int64_t when_us;
+    int kept;
+} appointment;
+
+static ferry_status be_there(void *arg) {
+    appointment *self = arg;
+    int64_t late_us = ferry_sim_now(self->loop) - self->when_us;
+    CHECK(late_us >= 0 && late_us < 20); /* looks at the clock take their moments */
+    self->kept++;
+    return 0;
+}
+
+/* Waking up costs nothing, so dense timers are not run together. */
+static void dense_timers_run_each_at_its_time(void) {
+    enum { COUNT = 300, TOGETHER = 3, APART_US = 50 };
+    appointment all[COUNT];
+    ferry_loop *loop = new_sim((ferry_sim_options){.seed = 1});
+    int64_t start_us = ferry_sim_now(loop);
+    for (int i = 0; i < COUNT; i++) {
+        all[i] = (appointment){loop, start_us + (1000 + i / TOGETHER) * APART_US, 0};
+        CHECK_STATUS(ferry_call_at(loop, all[i].when_us, be_there, &all[i], NULL), 0);
+    }
+    run_for(loop, AN_HOUR_US);
+    for (int i = 0; i < COUNT; i++)
+        CHECK_INT(all[i].kept, 1);
+    end_loop(loop);
+}
+
 /* Closing waits for what it cancels. */
 static void loop_whose_time_is_moved_by_hand_closes_over_an_operation(void) {
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -394,6 +424,7 @@ static const fy_test tests[] = {
     FY_TEST(chain_of_callbacks_does_not_stop_time),
     FY_TEST(callback_may_take_virtual_time),
     FY_TEST(time_moved_by_hand_stands_still_in_between),
+    FY_TEST(dense_timers_run_each_at_its_time),
     FY_TEST(loop_whose_time_is_moved_by_hand_closes_over_an_operation),
     FY_TEST(advance_refuses_what_makes_no_sense),
     FY_TEST(early_returns_of_waits_lose_no_timer),

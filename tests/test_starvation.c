@@ -101,6 +101,24 @@ static void due_timer_runs_beside_a_chain_through_the_inbox(void) {
     end_loop(self.loop);
 }
 
+static ferry_status go_on_for_ever(void *arg) {
+    chain *self = arg;
+    return ferry_call_soon(self->loop, go_on_for_ever, self, NULL);
+}
+
+/* Between two turns that another loop has made, any time may pass. */
+static void turn_made_alone_runs_what_is_due(void) {
+    chain self;
+    chain_init(&self, 0);
+    post(self.loop, go_on_for_ever, &self);
+    CHECK_STATUS(ferry_loop_run_once(self.loop, 0), 0);
+    CHECK_STATUS(ferry_call_later(self.loop, 1000, note_event, &self, NULL), 0);
+    take_time(self.loop, 2000);
+    CHECK_STATUS(ferry_loop_run_once(self.loop, 0), 0);
+    CHECK_INT(self.events_left, 0);
+    end_loop(self.loop);
+}
+
 enum { WIDTH = 1000 };
 
 static ferry_status go_on_wide(void *arg) {
@@ -185,6 +203,7 @@ static void stop_posted_by_another_thread_ends_an_endless_chain(void) {
 static const fy_test tests[] = {
     FY_TEST(due_timer_runs_within_64_turns_of_a_fast_chain),
     FY_TEST(due_timer_runs_within_8_slow_callbacks_of_a_chain),
+    FY_TEST(turn_made_alone_runs_what_is_due),
     FY_TEST(chain_of_timers_advances_beside_a_chain_of_callbacks),
     FY_TEST(due_timer_runs_beside_a_chain_through_the_inbox),
     FY_TEST(due_timer_runs_beside_a_wide_chain),

@@ -45,8 +45,8 @@ FERRY_API void ferry_loop_options_init(ferry_loop_options *options);
  * Thread:  any. */
 FERRY_API ferry_status ferry_loop_create(const ferry_loop_options *options, ferry_loop **ret_loop);
 
-/* One more, one less reference. The last one closes a loop that is still open, as ferry_loop_close would.
- * Takes NULL. Thread: any; the last one: loop. */
+/* One more, one less reference. The last one closes a loop that is still open, as ferry_loop_close would; one that
+ * runs, when its run ends. Takes NULL. Thread: any; the last one: loop. */
 FERRY_API ferry_loop *ferry_loop_ref(ferry_loop *loop);
 FERRY_API void ferry_loop_unref(ferry_loop *loop);
 FERRY_AUTO_BY(ferry_loop, ferry_loop_unref)

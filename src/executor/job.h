@@ -96,11 +96,6 @@ static inline fy_async_job *fy_job_as_async(ferry_job *job) {
     return (fy_async_job *)(void *)job;
 }
 
-/* Where the job lies if the future is one's; not to be looked at otherwise. */
-static inline const void *fy_job_beside(const ferry_future *future) {
-    return (const char *)future - offsetof(fy_async_job, future);
-}
-
 static inline bool fy_job_is_async(const ferry_job *job) {
     return atomic_load_explicit(&job->state, memory_order_relaxed) & FY_JOB_ASYNC;
 }

@@ -19,6 +19,8 @@ struct ferry_as_completed {
     const char *origin;
     ferry_handle *timer;    /* or NULL */
     bool timed_out;
+    bool is_letting_go;
+    bool is_closed;         /* meanwhile */
     size_t count;           /* of the members */
     size_t left;            /* of these, how many may still be asked for */
     size_t coming;          /* of these, how many will still be told of */
@@ -92,6 +94,17 @@ static ferry_status on_member_done(ferry_future *member, void *arg) {
     return 0;
 }
 
+/* The last reference to one that nobody has looked at has its error reported, and the handler may close the iterator:
+ * that is put off until all are let go of. */
+static void let_go(ferry_as_completed *self, queue told) {
+    self->is_letting_go = true;
+    while (told.head != told.tail)
+        ferry_future_unref(pop(self, &told));
+    self->is_letting_go = false;
+    if (self->is_closed)
+        ferry_as_completed_close(self);
+}
+
 /* Nobody is told of the pending members any more. Those that are done, but whose callback is still in the loop's queue,
  * will yet be handed out: to those who have waited longest. */
 static ferry_status on_time_up(void *arg) {
@@ -111,10 +124,9 @@ static ferry_status on_time_up(void *arg) {
         return 0;
     rest.head += self->coming;
     self->waiting.tail = rest.head;
-    for (ferry_future *to; (to = pop(self, &rest));) {
-        tell_time_is_up(to);
-        ferry_future_unref(to);
-    }
+    for (queue told = rest; told.head != told.tail;)
+        tell_time_is_up(pop(self, &told));
+    let_go(self, rest);
     return 0;
 }
 
@@ -184,6 +196,10 @@ ferry_status ferry_as_completed_next(ferry_as_completed *self, ferry_future **re
 void ferry_as_completed_close(ferry_as_completed *self) {
     if (!self)
         return;
+    if (self->is_letting_go) {
+        self->is_closed = true;
+        return;
+    }
     ferry_loop *loop = self->loop;
     stop_timer(self);
     for (ferry_future *waiting; (waiting = pop(self, &self->waiting));) {

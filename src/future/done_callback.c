@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The callbacks of a future: a handle each, first in its future's list, then in the loop's ready queue. */
+/* The callbacks of a future: a handle each, first in its future's list, then in the loop's ready queue, but for those
+ * that a gather spares. */
 #include <errno.h>
 
 #include "future/future.h"

@@ -189,9 +189,13 @@ static inline void post_callbacks(ferry_future *future, ferry_handle *handle) {
     }
     while (handle) {
         ferry_handle *next = handle->next;
-        handle->place = FY_HANDLE_QUEUED;
-        future->refs++;
-        fy_ready_push_handle(&loop->ready, handle);
+        if (handle->may_be_spared && fy_gather_spares(handle, future)) {
+            fy_handle_release(handle);
+        } else {
+            handle->place = FY_HANDLE_QUEUED;
+            future->refs++;
+            fy_ready_push_handle(&loop->ready, handle);
+        }
         handle = next;
     }
 }

@@ -9,7 +9,8 @@
  *               job's, which is out)
  *   TIMED_OUT   likewise; JOB only               -
  *
- * One that ends posts its callbacks and from then on holds one reference for each, until it has run or was dropped. */
+ * One that ends posts its callbacks and from then on holds one reference for each, until it has run or was dropped. A
+ * gather's callback that would decide nothing is not posted, but counts as run at once. */
 #ifndef FERRY_FUTURE_FUTURE_H
 #define FERRY_FUTURE_FUTURE_H
 
@@ -70,20 +71,27 @@ extern const fy_future_class fy_wait_class;
 extern const fy_future_class fy_shield_class;
 extern const fy_future_class fy_wait_for_class;
 
+/* Whether a gather's callback for a child that has just ended would decide nothing: then it counts as run. */
+bool fy_gather_spares(const ferry_handle *handle, const ferry_future *child);
+
 /* CLASSED: one of a higher floor's, which brings its class along. */
 typedef struct fy_classed_future {
     ferry_future future;
     const fy_future_class *class;
 } fy_classed_future;
 
+/* Asks for a future's line of memory, and for the one before it: a job's future lies behind its job. */
+static inline void fy_future_fetch(const ferry_future *future) {
+    fy_cpu_fetch_to_write(future);
+    fy_cpu_fetch_to_write(future - 1);
+}
+
 /* While a list of futures is gone through: another thread has just put their outcomes into most of them, or nobody has
- * looked at them for long. Both lines are asked for of what may be a job with its future. */
+ * looked at them for long. */
 static inline void fy_future_fetch_ahead(ferry_future *const *futures, size_t index, size_t count) {
     enum { AHEAD = 8 };
-    if (index + AHEAD >= count || !futures[index + AHEAD])
-        return;
-    fy_cpu_fetch_to_write(futures[index + AHEAD]);
-    fy_cpu_fetch_to_write(futures[index + AHEAD] - 1);
+    if (index + AHEAD < count && futures[index + AHEAD])
+        fy_future_fetch(futures[index + AHEAD]);
 }
 
 /* Makes a pending future of a kind in memory that the caller has; one reference. */

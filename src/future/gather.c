@@ -2,7 +2,10 @@
 /* One future for several. It decides when the gather ends and as what; it refuses to know what its children are.
  *
  * Each child has one done callback here. Together they hold one reference to the gather, until the last of them has run
- * or the loop is closed: so nobody has to take them back, whoever lets go of the gather, and however early it ended. */
+ * or the loop is closed: so nobody has to take them back, whoever lets go of the gather, and however early it ended.
+ *
+ * A child that succeeds decides nothing unless it is the last one. So it is counted as soon as it ends, and its
+ * callback need not run. */
 #include <errno.h>
 
 #include "base/alloc.h"
@@ -14,7 +17,7 @@ typedef struct gather {
     fy_close_hook at_close;
     fy_error *cancel_words; /* of the latest request to cancel, or NULL */
     size_t count;
-    size_t left;            /* callbacks that have not run */
+    size_t left;            /* callbacks that have neither run nor been counted */
     bool collects;          /* FERRY_RETURN_EXCEPTIONS */
     bool cancel_requested;
     bool met_errors;        /* that count as looked at once it ends */
@@ -85,6 +88,14 @@ static ferry_status on_child_done(ferry_future *child, void *arg) {
     return 0;
 }
 
+bool fy_gather_spares(const ferry_handle *handle, const ferry_future *child) {
+    gather *self = handle->arg;
+    bool decides = self->left == 1 || child->state != FY_FUTURE_DONE || child->outcome.status;
+    if (!decides)
+        self->left--;
+    return !decides;
+}
+
 /* On a closed loop no callback will tell it that the children are done: it ends here. */
 static bool cancel_gather(ferry_future *future, const char *message) {
     gather *self = from_future(future);
@@ -153,6 +164,7 @@ static ferry_status take_children(gather *self, ferry_future *const *futures, si
             leave_children(self, of_done);
             return status ? status : ENOMEM;
         }
+        handle->may_be_spared = true;
         self->children[self->count++] = ferry_future_ref(futures[i]);
         if (futures[i]->state == FY_FUTURE_PENDING) {
             fy_done_callback_add(handle);

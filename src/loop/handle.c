@@ -20,6 +20,7 @@ ferry_handle *fy_handle_create(ferry_loop *loop, int kind, const char *origin, v
     handle->loop = loop;
     handle->when_us = 0;
     handle->refs = 1;
+    handle->may_be_spared = false;
     handle->kind = (uint8_t)kind;
     handle->place = FY_HANDLE_QUEUED;
     handle->cancelled = false;

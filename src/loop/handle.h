@@ -4,7 +4,8 @@
  *
  *   FY_HANDLE_SOON        the ready queue
  *   FY_HANDLE_TIMER       the timers, then the ready queue
- *   FY_HANDLE_DONE        the callback list of its future, then the ready queue (which then holds the future too)
+ *   FY_HANDLE_DONE        the callback list of its future, then the ready queue (which then holds the future too); a
+ *                         gather's may be spared the latter
  *   FY_HANDLE_THREADSAFE  the inbox, then the ready queue; the only kind that other threads touch
  *                         (loop/threadsafe.c)
  *   FY_HANDLE_WATCH       its reader or writer (src/io/watch.c), and now and then the ready queue, again and again
@@ -40,7 +41,7 @@ struct ferry_handle {
         void *watch;          /* WATCH: the reader or writer; NULL once it was removed */
     };
     uint32_t refs;
-    uint8_t reserved[1];
+    bool may_be_spared; /* DONE: a gather's, which is asked before it is queued */
     uint8_t kind;
     uint8_t place;
     bool cancelled;

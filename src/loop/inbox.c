@@ -39,10 +39,6 @@
 enum { EMPTY = 0, SLEEPING = 1, CHUNK = 2, CLOSED = 3, CALL = 4 };
 enum { PLACES = 169, TAKEN_BY_READER = 1 << 30, SPINS_BEFORE_YIELD = 100, FETCHED_AHEAD = 6, PLACES_AHEAD = 6 };
 
-/* So many messages are handed on in one turn: what is done for them then finds them in the caches still. Posts are not
- * counted, for whoever posts in every turn could post more than that. */
-enum { MESSAGES_AT_ONCE = 512 };
-
 /* What a place holds, if not a callback. */
 enum { NOTHING = 0, A_MESSAGE = 1, A_HANDLE = 2, A_CALL = 3 };
 
@@ -257,28 +253,26 @@ static void fetch_ahead(const fy_post_chunk *chunk, uint32_t place) {
         fetch_message(ahead->arg);
 }
 
-/* false: there have been enough. */
-static inline bool hand_on_message(fy_inbox *inbox, fy_message *message, const fy_inbox_reader *reader) {
+/* Counts one more; false: there have been enough. */
+static inline bool may_hand_on_message(fy_inbox *inbox) {
     if (!inbox->messages_left)
         return false;
     inbox->messages_left--;
-    reader->message(reader->arg, message);
     return true;
 }
 
 /* false: the reader has no room for it now, or has had enough. */
 static bool hand_on(fy_inbox *inbox, post_place *place, const fy_inbox_reader *reader) {
     uintptr_t what = await_what(place);
-    bool is_taken = true;
-    if (what == A_MESSAGE)
-        is_taken = hand_on_message(inbox, place->arg, reader);
-    else if (what == A_HANDLE)
+    if (what == A_MESSAGE) {
+        if (!may_hand_on_message(inbox))
+            return false;
+        reader->message(reader->arg, place->arg);
+    } else if (what == A_HANDLE)
         reader->handle(reader->arg, place->arg);
     else if (what == A_CALL)
         run_call(place->arg);
-    else
-        is_taken = reader->post(reader->arg, (ferry_callback *)what, place->arg, place->origin);
-    if (!is_taken)
+    else if (!reader->post(reader->arg, (ferry_callback *)what, place->arg, place->origin))
         return false;
     atomic_store_explicit(&place->what, NOTHING, memory_order_relaxed);
     return true;
@@ -324,13 +318,15 @@ static bool drain_backlog(fy_inbox *inbox, const fy_inbox_reader *reader) {
                 return false;
             inbox->backlog = next;
         } else {
-            fy_message *message = as_message(item);
-            uintptr_t next = message->next;
-            if (FY_UNLIKELY(item & CALL))
-                run_call(message);
-            else if (!hand_on_message(inbox, message, reader))
+            bool is_call = item & CALL;
+            if (!is_call && !may_hand_on_message(inbox))
                 return false;
-            inbox->backlog = next;
+            fy_message *message = as_message(item);
+            inbox->backlog = message->next; /* it is the reader's now, and no part of what is left */
+            if (FY_UNLIKELY(is_call))
+                run_call(message);
+            else
+                reader->message(reader->arg, message);
         }
     }
     return true;
@@ -345,8 +341,8 @@ static void take(fy_inbox *inbox, uintptr_t leave) {
         inbox->backlog = reversed(head);
 }
 
-void fy_inbox_drain(fy_inbox *inbox, const fy_inbox_reader *reader) {
-    inbox->messages_left = MESSAGES_AT_ONCE;
+void fy_inbox_drain(fy_inbox *inbox, const fy_inbox_reader *reader, size_t messages_max) {
+    inbox->messages_left = messages_max;
     if (drain_backlog(inbox, reader)) {
         take(inbox, EMPTY);
         drain_backlog(inbox, reader);

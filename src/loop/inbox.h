@@ -75,9 +75,9 @@ ferry_status fy_inbox_post(fy_inbox *inbox, ferry_callback *callback, void *arg,
 /* The same for a post that may be cancelled. The inbox, then the reader, owns one reference. */
 ferry_status fy_inbox_post_handle(fy_inbox *inbox, ferry_handle *handle);
 
-/* Hands what has come in to the reader, oldest first; up to the 512th message, and what lies behind it is news still.
- * Thread: loop. */
-void fy_inbox_drain(fy_inbox *inbox, const fy_inbox_reader *reader);
+/* Hands what has come in to the reader, oldest first; what lies behind so many messages is news still. Posts are not
+ * counted, for whoever posts in every turn could post more than that. Thread: loop. */
+void fy_inbox_drain(fy_inbox *inbox, const fy_inbox_reader *reader, size_t messages_max);
 
 /* From now on the first one who puts something in wakes the backend. false: something is there already, do not sleep.
  * Arming twice is harmless. Thread: loop. */

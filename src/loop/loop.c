@@ -138,8 +138,10 @@ ferry_loop *ferry_loop_ref(ferry_loop *loop) {
 void ferry_loop_unref(ferry_loop *loop) {
     if (!loop || atomic_fetch_sub_explicit(&loop->user_refs, 1, memory_order_acq_rel) != 1)
         return;
-    if (ferry_loop_close(loop) == 0)
+    if (fy_loop_closed(loop))
         fy_loop_release(loop);
+    else
+        (void)ferry_loop_close(loop); /* it holds the loop meanwhile, and then comes back here */
 }
 
 static bool has_cells(const ferry_loop *loop) {
@@ -259,6 +261,7 @@ ferry_status ferry_loop_close(ferry_loop *loop) {
     ferry_status status = may_close(loop);
     if (status)
         return status;
+    ferry_loop_ref(loop); /* what is dropped runs the user's code, which may drop the loop */
     if (loop->tasks.state)
         loop->tasks.hooks->close(loop);
     atomic_store_explicit(&loop->closed, true, memory_order_relaxed);
@@ -281,6 +284,7 @@ ferry_status ferry_loop_close(ferry_loop *loop) {
         atomic_fetch_add_explicit(&loop->refs, 1, memory_order_relaxed);
         loop->cells_hold = true;
     }
+    ferry_loop_unref(loop);
     return 0;
 }
 

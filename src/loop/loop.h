@@ -104,12 +104,14 @@ struct ferry_loop {
     /* polling */
     int64_t now_us;         /* as of the last look at the clock */
     uint64_t now_ticks;     /* the cheap counter at that moment */
+    uint64_t polled_ticks;  /* the same when the kernel was asked last */
     uint64_t ticks_per_us;
     int64_t deadline_base_us; /* the last answer of fy_loop_now_for_deadline */
     uint32_t wakes_seen;    /* of the inbox's, by the kernel's word */
     uint32_t turns_unpolled;
     size_t callbacks_unlooked;
-    uint32_t timers_due;    /* in the last turn that looked for them */
+    uint32_t timers_due;    /* since the last wait */
+    uint32_t dense_waits;   /* in a row, after each of which several were */
     int64_t gathered_until_us; /* by the last wait that gathered timers */
     fy_spin spin;           /* while it waits for a message */
     size_t files;           /* attached to the backend */

@@ -124,6 +124,8 @@ ferry_status ferry_add_signal_handler_from(const char *origin, ferry_loop *loop,
     handle->place = FY_HANDLE_ENDED;
     ferry_handle *replaced = loop->signals->handles[signum];
     status = want(loop->signals, signum, handle);
+    if (!status && replaced && replaced->place == FY_HANDLE_QUEUED)
+        queue(loop, handle); /* what has arrived is for the new one now */
     drop(status ? handle : replaced);
     return status;
 }

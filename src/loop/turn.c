@@ -3,8 +3,8 @@
  *
  * While callbacks are ready the kernel is not asked on every turn. It is asked at the latest after TURNS_UNPOLLED_MAX
  * turns; and once CALLBACKS_UNLOOKED_MAX callbacks have run, a cheap counter is looked at, and if POLL_INTERVAL_US have
- * passed since the last look at the clock, it is asked then. So neither I/O nor a timer waits for longer than that, or
- * than CALLBACKS_UNLOOKED_MAX callbacks take if they are slow. */
+ * passed since it was asked last, it is asked then. So neither I/O nor a timer waits for longer than that, or than
+ * CALLBACKS_UNLOOKED_MAX callbacks take if they are slow. A turn that is made alone asks always. */
 #include <errno.h>
 
 #include "base/assert.h"
@@ -14,6 +14,9 @@ enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 1
 
 /* How late a timer may be made at most so that it is run together with others. */
 enum { TIMERS_GATHERED_US = 200 };
+
+/* So many finished jobs are taken in at once: what is done for them then finds them in the caches still. */
+enum { JOBS_AT_ONCE = 512 };
 
 /* Finished jobs are let gather for that long where at least so many are out and so many come home in a microsecond. */
 enum { JOBS_GATHERED_US = 8, JOBS_GATHERED_OUT = 64, JOBS_GATHERED_PER_US = 2 };
@@ -77,11 +80,11 @@ static void note_density(ferry_loop *loop, size_t out_before) {
 
 /* A loop that fetches each few jobs that have just come home meets those who send the next ones at every turn: then
  * both wait for the lines of memory between them most of the time. So it leaves them alone for a moment. Whoever shares
- * its processor goes on meanwhile. true: something else is to be run first. */
+ * its processor goes on meanwhile. true: there is something else to do first. */
 FY_NOINLINE static bool gathers_jobs(const ferry_loop *loop) {
     uint64_t limit = JOBS_GATHERED_US * loop->ticks_per_us;
     while (fy_clock_ticks() - loop->drained_ticks < limit) {
-        if (fy_ready_count(&loop->ready))
+        if (fy_ready_count(&loop->ready) || !fy_list_is_empty(&loop->backend->finished))
             return true;
         fy_thread_yield();
     }
@@ -89,14 +92,16 @@ FY_NOINLINE static bool gathers_jobs(const ferry_loop *loop) {
 }
 
 static inline bool may_gather_jobs(const ferry_loop *loop) {
-    return loop->jobs_dense && !loop->inbox.backlog && loop->cpus > 1 && FY_LIKELY(!loop->has_virtual_time);
+    return loop->jobs_dense && !loop->inbox.backlog && loop->cpus > 1 && !fy_loop_has_signals(loop) &&
+           FY_LIKELY(!loop->has_virtual_time);
 }
 
-FY_NOINLINE static void drain_inbox(ferry_loop *loop) {
+FY_NOINLINE static void drain_inbox(ferry_loop *loop, size_t jobs_max) {
     size_t jobs_out = loop->jobs_out;
     if (fy_inbox_has_news(&loop->inbox) && !(FY_UNLIKELY(loop->backend->holds_posts != NULL) &&
                                              loop->backend->holds_posts(loop->backend)))
-        fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){loop->executors.message, take_handle, take_post, loop});
+        fy_inbox_drain(&loop->inbox, &(fy_inbox_reader){loop->executors.message, take_handle, take_post, loop},
+                       jobs_max);
     note_density(loop, jobs_out);
     if (FY_UNLIKELY(fy_loop_has_signals(loop)))
         fy_signals_take(loop);
@@ -116,12 +121,18 @@ static ferry_status ask_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *d
     return status;
 }
 
-static ferry_status poll_now(ferry_loop *loop, fy_list *done) {
+static void note_polled(ferry_loop *loop) {
     loop->turns_unpolled = 0;
+    loop->callbacks_unlooked = 0;
+    loop->polled_ticks = loop->now_ticks;
+}
+
+static ferry_status poll_now(ferry_loop *loop, fy_list *done) {
     ferry_status status = 0;
     if (loop->files || loop->wakes_seen != loop->inbox.wakes_expected || loop->backend->has_old_deadline)
         status = ask_kernel(loop, 0, done);
     fy_loop_refresh_now(loop);
+    note_polled(loop);
     return status;
 }
 
@@ -131,7 +142,7 @@ static bool is_poll_due(ferry_loop *loop) {
     if (loop->callbacks_unlooked < CALLBACKS_UNLOOKED_MAX)
         return false;
     loop->callbacks_unlooked = 0;
-    return fy_clock_ticks() - loop->now_ticks >= POLL_INTERVAL_US * loop->ticks_per_us ||
+    return fy_clock_ticks() - loop->polled_ticks >= POLL_INTERVAL_US * loop->ticks_per_us ||
            FY_UNLIKELY(loop->has_virtual_time);
 }
 
@@ -153,13 +164,17 @@ static bool spin_for_news(ferry_loop *loop, uint64_t began) {
     return fy_inbox_has_news(&loop->inbox);
 }
 
-/* When the next timer wants the loop awake. Where several timers came due at once in the last turn they are dense, and
- * more are gathered: waking up for each would cost more than running it. While that goes on the waits end at even
- * distances, so each can be told of before the one in front of it is over. */
+/* When the next timer wants the loop awake. Where several timers came due after each of the last two waits they are
+ * dense, and more are gathered: waking up for each would cost more than running it. While that goes on the waits
+ * end at even distances, so each can be told of before the one in front of it is over. In virtual time a wake-up costs
+ * nothing. */
 static int64_t next_timer(ferry_loop *loop) {
     int64_t next_us = fy_timers_next(&loop->timers), latest_us = loop->now_us + TIMERS_GATHERED_US;
     loop->backend->next_wait_us = 0;
-    if (loop->timers_due < 2 || next_us >= latest_us)
+    loop->dense_waits = loop->timers_due < 2 ? 0 : loop->dense_waits + 1;
+    loop->timers_due = 0;
+    bool is_near = next_us > loop->now_us && next_us < latest_us;
+    if (loop->dense_waits < 2 || !is_near || FY_UNLIKELY(loop->has_virtual_time))
         return next_us;
     int64_t end_us = loop->gathered_until_us + TIMERS_GATHERED_US;
     loop->gathered_until_us = end_us > next_us && end_us < latest_us ? end_us : latest_us;
@@ -168,18 +183,17 @@ static int64_t next_timer(ferry_loop *loop) {
 }
 
 static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
-    int64_t next_us = next_timer(loop);
-    loop->turns_unpolled = 0;
-    loop->callbacks_unlooked = 0;
     if (!fy_inbox_arm(&loop->inbox))
         return 0;
+    int64_t next_us = next_timer(loop);
     loop->backend->work_elsewhere = loop->jobs_out;
     ferry_status status = ask_kernel(loop, next_us < deadline_us ? next_us : deadline_us, done);
     fy_loop_refresh_now(loop);
+    note_polled(loop);
     return status;
 }
 
-static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *done) {
+static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, size_t jobs_max, fy_list *done) {
     ferry_status status = 0;
     if (!loop->jobs_out || FY_UNLIKELY(loop->has_virtual_time)) {
         status = wait_in_kernel(loop, deadline_us, done);
@@ -187,12 +201,12 @@ static ferry_status sleep_until(ferry_loop *loop, int64_t deadline_us, fy_list *
         uint64_t began = fy_clock_ticks();
         if (!spin_for_news(loop, began))
             status = wait_in_kernel(loop, deadline_us, done);
-        else if (began - loop->now_ticks >= POLL_INTERVAL_US * loop->ticks_per_us)
+        else if (began - loop->polled_ticks >= POLL_INTERVAL_US * loop->ticks_per_us)
             status = poll_now(loop, done);
         loop->spin.last_gap_us = (int64_t)((fy_clock_ticks() - began) / loop->ticks_per_us);
     }
     /* What has ended the wait is most often in the inbox. */
-    drain_inbox(loop);
+    drain_inbox(loop, jobs_max);
     return status;
 }
 
@@ -226,8 +240,10 @@ static void queue_timers(ferry_loop *loop, ferry_handle *handle) {
     }
 }
 
+/* A job that has come home before a timer was looked for has done so in time, whoever waits for it with a limit. */
 static void take_due_timers(ferry_loop *loop) {
-    loop->timers_due = 0;
+    if (fy_inbox_has_news(&loop->inbox) && fy_timers_next(&loop->timers) <= loop->now_us)
+        drain_inbox(loop, SIZE_MAX);
     for (ferry_handle *first; (first = fy_timers_take_due(&loop->timers, loop->now_us));)
         queue_timers(loop, first);
 }
@@ -298,19 +314,22 @@ static ferry_status make_turns(ferry_loop *loop, int64_t deadline_us, bool is_on
     do {
         fy_list done = {NULL, NULL};
         loop->in_turn = true;
+        /* If no other turn need follow, nothing that has come is left for it. */
+        bool is_last = is_one || loop->stopping;
+        size_t jobs_max = is_last ? SIZE_MAX : JOBS_AT_ONCE;
         /* 1: what other threads have sent */
-        if (has_been_sent_something(loop) && !(deadline_us && may_gather_jobs(loop) && gathers_jobs(loop)))
-            drain_inbox(loop);
+        if (has_been_sent_something(loop) && (is_last || !may_gather_jobs(loop) || !gathers_jobs(loop)))
+            drain_inbox(loop, jobs_max);
         /* 2: what the kernel has finished; blocks only if nothing is to be run */
         if (!fy_ready_count(&loop->ready))
             resolve_finished(loop, &done);
         if (fy_ready_count(&loop->ready)) {
-            if (is_poll_due(loop))
+            if (is_one || is_poll_due(loop))
                 status = poll_now(loop, &done);
         } else if (loop->stopping || !deadline_us) {
             status = poll_now(loop, &done);
         } else {
-            status = sleep_until(loop, deadline_us, &done);
+            status = sleep_until(loop, deadline_us, jobs_max, &done);
         }
         /* 3: finished operations resolve their futures */
         fy_loop_resolve(loop, &done);
@@ -348,6 +367,7 @@ ferry_status fy_loop_enter(ferry_loop *loop) {
     if (ferry_loop_is_running(loop) || ferry_running_loop())
         return FERRY_EINVALIDSTATE;
     running = loop;
+    ferry_loop_ref(loop); /* whose last reference may go while it runs */
     fy_loop_set_thread(loop, fy_thread_self());
     return 0;
 }
@@ -357,6 +377,7 @@ void fy_loop_leave(ferry_loop *loop) {
         loop->tasks.hooks->leave(loop);
     fy_loop_set_thread(loop, 0);
     running = NULL;
+    ferry_loop_unref(loop);
 }
 
 void fy_loop_forget_running(const ferry_loop *loop) {

@@ -186,9 +186,9 @@ static inline fy_task *task_at(const fy_ready *ready, size_t index) {
     return wake && wake->kind == FY_HANDLE_TASK ? wake->arg : NULL;
 }
 
-/* Where thousands of tasks go on in turn, each has been away from the caches by the time its turn comes, and what going
- * on touches is a chain: its handle, its context, its stack. So of those that come next each is asked for one link,
- * whose place the link before it has told meanwhile. */
+/* Where thousands of tasks go on in turn, each has been away from the caches by the time its turn comes, and what
+ * going on touches is a chain: its handle; its context, and what it has waited for; its stack. So of those that
+ * come next each is asked for one link, whose place the link before it has told meanwhile. */
 static inline void fetch_ahead(const ferry_loop *loop) {
     const fy_ready *ready = &loop->ready;
     if (loop->ready_left <= TASK_FETCHED)
@@ -201,10 +201,8 @@ static inline void fetch_ahead(const ferry_loop *loop) {
     const fy_task *later = task_at(ready, CONTEXT_FETCHED), *next = task_at(ready, STACK_FETCHED);
     if (later)
         fy_cpu_fetch_to_write(later->context);
-    if (later && later->awaited) {
-        fy_cpu_fetch_to_write(later->awaited);
-        fy_cpu_fetch_to_write(fy_job_beside(later->awaited));
-    }
+    if (later && later->awaited)
+        fy_future_fetch(later->awaited);
     if (next && next->context)
         fy_context_fetch(next->context);
 }
@@ -215,10 +213,10 @@ static fy_task *take_next(fy_tasks *tasks, const fy_task *task) {
     if (!loop->ready_left || task->resumer || loop->debug ||
         !fy_is_fork_generation(loop->fork_generation))
         return NULL;
-    fetch_ahead(loop);
     ferry_handle *wake = fy_ready_first(&loop->ready)->handle;
     if (!wake || wake->kind != FY_HANDLE_TASK || ((fy_task *)wake->arg)->stage != FY_TASK_SUSPENDED)
         return NULL;
+    fetch_ahead(loop);
     loop->ready_left--;
     (void)fy_ready_pop(&loop->ready);
     ferry_future_unref(leave_queue(wake)); /* the task holds it, too */
