@@ -52,6 +52,7 @@ LOCK_FILES = [
     "src/executor/job*.[ch]", "src/executor/threadpool*.[ch]",
     "src/executor/custom.c", "src/executor/executor.[ch]", "src/executor/host.[ch]", "src/executor/limited*.[ch]",
     "src/executor/lot.[ch]", "src/executor/nested.[ch]", "src/executor/pool_exit.[ch]", "src/executor/queue.[ch]",
+    "src/executor/thread_cache.[ch]",
     "src/process/process_*.[ch]", "src/process/wire.[ch]", "src/process/worker_main.c", "src/task/context_var.c",
 ]
 LOCK_WORDS = re.compile(r"\b(stdatomic\.h|_Atomic|atomic_\w+|__atomic_\w+|__sync_\w+|fy_mutex\w*|fy_cond\w*|mtx_\w+"

@@ -40,20 +40,21 @@ static void check_default_is(ferry_loop *loop, const char *worker) {
 
 /* ---- made when needed ---- */
 
-/* ED-002 */
+/* A thread that a test before this one has left may end at any time: none must come, that is all.
+ * ED-002 */
 static void default_is_made_by_the_first_submission(void) {
     unsigned before = fy_thread_count();
     ferry_loop *loop = new_loop();
     post(loop, stop_loop, loop);
     run_forever(loop);
-    CHECK_INT(fy_thread_count(), before);
+    CHECK(fy_thread_count() <= before);
     CHECK(ferry_loop_default_executor(loop) == NULL);
     fy_gate door;
     fy_gate_init(&door);
     ferry_future *future = submit(loop, fy_gate_job, &door);
     turn(loop);
     fy_gate_await(&door, 1);
-    CHECK_INT(fy_thread_count(), before + 1);
+    CHECK(fy_thread_count() <= before + 1);
     CHECK_INT(fy_stats(ferry_loop_default_executor(loop)).workers_started, 1);
     fy_gate_open(&door);
     run_and_forget(loop, future);
@@ -69,7 +70,7 @@ static void loop_that_never_submits_never_starts_a_worker(void) {
     ferry_future *future;
     CHECK_STATUS(ferry_loop_shutdown_default_executor(loop, FERRY_FOREVER, &future), 0);
     run_and_forget(loop, future);
-    CHECK_INT(fy_thread_count(), before);
+    CHECK(fy_thread_count() <= before);
     end_loop(loop);
 }
 
@@ -193,9 +194,9 @@ static void job_that_ends_after_its_loop_harms_nothing(void) {
         ferry_loop_unref(loop);
         fy_gate_open(&door);
         FY_AWAIT(tracked.freed == 1);
-        FY_AWAIT(fy_thread_count() <= before);
         fy_gate_fini(&door);
     }
+    FY_AWAIT(fy_thread_count() <= before);
 }
 
 /* ---- shutting it down ---- */

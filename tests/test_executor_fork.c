@@ -128,6 +128,23 @@ static void end_everything(belongings *own) {
     ferry_loop_unref(own->loop);
 }
 
+/* A loop with a job on its default executor: its thread may be one that the process keeps. */
+static void run_a_loop(belongings *own) {
+    (void)own;
+    ferry_future *future;
+    ferry_loop *loop = new_loop();
+    CHECK_STATUS(ferry_run_in_executor(loop, NULL, fy_nothing, NULL, &future), 0);
+    CHECK_STATUS(ferry_loop_run_until_complete(loop, future), 0);
+    CHECK_STATUS(ferry_future_status(future), 0);
+    ferry_future_unref(future);
+    end_loop(loop);
+}
+
+static void run_two_loops(belongings *own) {
+    run_a_loop(own);
+    run_a_loop(own);
+}
+
 /* ---- modes ---- */
 
 static int asks_in_the_child(void) {
@@ -158,6 +175,15 @@ static int forks_while_threads_submit(void) {
     return EXIT_SUCCESS;
 }
 
+static int forks_with_a_thread_kept(void) {
+    for (int i = 0; i < 5; i++) {
+        run_a_loop(NULL);
+        CHECK_INT(in_a_fork(run_two_loops, NULL), EXIT_SUCCESS);
+        CHECK_INT(in_a_fork(do_nothing, NULL), EXIT_SUCCESS);
+    }
+    return EXIT_SUCCESS;
+}
+
 static void check_child(const char *mode) {
     fy_child child;
     fy_child_run(mode, &child);
@@ -166,6 +192,10 @@ static void check_child(const char *mode) {
 
 static void parents_executors_answer_in_the_child_that_they_are_forked(void) {
     check_child("asks_in_the_child");
+}
+
+static void child_has_none_of_the_threads_that_its_parent_keeps(void) {
+    check_child("forks_with_a_thread_kept");
 }
 
 #if FY_FORKS_AMID_THREADS
@@ -177,6 +207,7 @@ static void fork_while_others_submit_leaves_no_lock_held_in_the_child(void) {
 
 static const fy_test tests[] = {
     FY_TEST(parents_executors_answer_in_the_child_that_they_are_forked),
+    FY_TEST(child_has_none_of_the_threads_that_its_parent_keeps),
 #if FY_FORKS_AMID_THREADS
     FY_TEST(fork_while_others_submit_leaves_no_lock_held_in_the_child),
 #endif
@@ -184,6 +215,7 @@ static const fy_test tests[] = {
 
 static const fy_child_mode modes[] = {
     FY_CHILD_MODE(asks_in_the_child),
+    FY_CHILD_MODE(forks_with_a_thread_kept),
     FY_CHILD_MODE(forks_while_threads_submit),
 };
 

@@ -250,7 +250,13 @@ typedef struct ferry_executor_class {
 FERRY_API ferry_status ferry_executor_create(const ferry_executor_class *executor_class, void *self,
                                              ferry_executor **ret_executor);
 
-/* ---- the loop's default executor ---- */
+/* ---- the loop's default executor ----
+ *
+ * The first run_in_executor(loop, NULL, ...) makes it: a thread pool of default options. When it has ended, its threads
+ * are kept for a tenth of a second, and the default executor of the next loop is given those. So a job may find in a
+ * thread-local variable what a job of another loop has left there, and such variables are destroyed when the thread
+ * ends, at the process's exit at the latest. Where that matters set a pool of your own: its threads serve no other, and
+ * have ended when a shutdown that waits returns. */
 
 /* What run_in_executor(loop, NULL, ...) uses from now on (`loop.set_default_executor`): a thread pool only, or on a
  * simulated loop a simulated executor of that loop (ferry/sim.h).
@@ -266,7 +272,7 @@ FERRY_API ferry_status ferry_loop_set_default_executor(ferry_loop *loop, ferry_e
 FERRY_API ferry_executor *ferry_loop_default_executor(const ferry_loop *loop);
 
 /* Shuts the default executor down without blocking the loop (`loop.shutdown_default_executor`): the future is done when
- * its workers have ended; after timeout_us it is done with FERRY_ETIMEDOUT, a report to the exception handler names
+ * its workers are through; after timeout_us it is done with FERRY_ETIMEDOUT, a report to the exception handler names
  * what still runs, and the pool is left to end by itself. Submissions to it are refused with FERRY_ESHUTDOWN from here
  * on.
  *

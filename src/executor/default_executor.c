@@ -29,7 +29,7 @@ ferry_status fy_default_executor_get(ferry_loop *loop, ferry_executor **ret_exec
         return FERRY_ESHUTDOWN;
     if (!loop->executors.default_executor) {
         ferry_executor *executor = NULL;
-        ferry_status status = ferry_thread_pool_create(NULL, &executor);
+        ferry_status status = fy_pool_create_default(&executor);
         if (status)
             return status;
         put_default(loop, executor);

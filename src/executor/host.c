@@ -17,7 +17,8 @@
  *     without the hosts' lock, which an ending thread needs; only while no thread is between its drain's return and its
  *     exit hook, for destructors of the user's run there, which may wait for others; and not by a thread that has run
  *     its hook. A drain that returns has those joined that ended before it, so dead threads do not pile up.
- * With all this, every thread runs exactly one drain, and `alive` (threads whose exit hook has not run) is exact.
+ * With all this, every thread is started for exactly one drain, and `alive` (threads whose exit hook has not run) is
+ * exact. To APR, a thread that is kept for other drains (thread_cache.c) is in its first one still.
  *
  * All fields belong to the hosts' lock, but whoever has counted himself in `users` calls APR without it. */
 #include "executor/host.h"
@@ -29,11 +30,12 @@
 
 #include "base/alloc.h"
 #include "executor/lot.h"
+#include "executor/thread_cache.h"
 
 enum { THREADS_OF_A_HOST = 512, THREADS_MAX = 1 << 20 };
 
-struct fy_host {
-    fy_host *next;
+typedef struct fy_host {
+    struct fy_host *next;
     apr_allocator_t *allocator; /* the pool's; APR's own pointer to it lies where no leak checker looks */
     apr_pool_t *pool;
     apr_thread_pool_t *threads;
@@ -42,11 +44,20 @@ struct fy_host {
     size_t alive;   /* threads that have not ended */
     unsigned users; /* who starts a thread, and the thread itself until its drain runs; or who joins */
     bool is_uncertain; /* a thread's end could not be hooked: never used again, never destroyed */
-};
+} fy_host;
+
+/* A thread, from before its start until its exit hook. */
+typedef struct fy_hosted {
+    fy_host *host;
+    fy_drain *drain; /* that does not know yet that the thread ends; may be NULL */
+    fy_exit_call at_exit;
+    fy_kept_thread kept;
+} fy_hosted;
 
 static fy_host *hosts;
 static unsigned hosts_generation;
 static bool is_apr_open;
+static _Thread_local bool is_hosted; /* this is a thread of a host's */
 static _Thread_local bool has_ended; /* this thread has run its exit hook: to join those that ended is to join itself */
 
 /* A pool of its own with an allocator of its own. The threads' pools are its children: they come and go at any time,
@@ -156,6 +167,7 @@ static void join_ended(fy_host *host) {
 static ferry_status open_apr(void) {
     if (hosts_generation != fy_fork_generation()) {
         hosts = NULL;
+        fy_thread_cache_forget();
         hosts_generation = fy_fork_generation();
     }
     if (is_apr_open)
@@ -181,13 +193,39 @@ static ferry_status find_host(fy_host **ret_host) {
     return create_host(ret_host);
 }
 
+/* ---- a thread ---- */
+
+static ferry_status create_hosted(fy_drain *drain, fy_hosted **ret_self) {
+    fy_hosted *self = fy_calloc(sizeof *self);
+    if (!self)
+        return APR_ENOMEM;
+    ferry_status status = fy_kept_thread_init(&self->kept);
+    if (status) {
+        fy_free(self);
+        return status;
+    }
+    self->drain = drain;
+    *ret_self = self;
+    return 0;
+}
+
+static void destroy_hosted(fy_hosted *self) {
+    fy_kept_thread_fini(&self->kept);
+    fy_free(self);
+}
+
 static void thread_has_ended(void *arg) {
-    fy_drain *drain = arg;
+    fy_hosted *self = arg;
+    fy_drain *drain = self->drain;
     has_ended = true;
     fy_mutex_lock(fy_hosts_lock());
-    drain->host->alive--;
+    self->host->alive--;
+    if (!drain)
+        fy_thread_cache_left();
     fy_mutex_unlock(fy_hosts_lock());
-    drain->gone(drain);
+    destroy_hosted(self);
+    if (drain)
+        drain->gone(drain);
 }
 
 /* Who uses the host is done with it within a moment. */
@@ -203,27 +241,42 @@ static void note_returned(fy_host *host) {
     fy_mutex_unlock(fy_hosts_lock());
 }
 
-static void *APR_THREAD_FUNC run_drain(apr_thread_t *thread, void *arg) {
+/* One drain, and those that the thread is kept for. The last one is told by the exit hook, unless the thread ends
+ * because no other has come. */
+static void run_drains(fy_hosted *self, bool may_be_kept) {
+    fy_drain *drain = self->drain;
+    drain->run(drain);
+    while (may_be_kept && drain->shares_threads && fy_thread_cache_enter(&self->kept)) {
+        drain->gone(drain);
+        self->drain = drain = fy_thread_cache_wait(&self->kept);
+        if (!drain)
+            return;
+        drain->run(drain);
+    }
+}
+
+static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *arg) {
     (void)thread;
-    fy_drain *drain = arg;
-    fy_host *host = drain->host;
-    drain->at_exit = (fy_exit_call){thread_has_ended, drain};
-    bool is_hooked = fy_thread_at_exit(&drain->at_exit) == 0;
+    fy_hosted *self = arg;
+    fy_host *host = self->host;
+    is_hosted = true;
+    self->at_exit = (fy_exit_call){thread_has_ended, self};
+    bool is_hooked = fy_thread_at_exit(&self->at_exit) == 0;
     fy_mutex_lock(fy_hosts_lock());
     host->users--;
     host->is_uncertain |= !is_hooked;
     fy_mutex_unlock(fy_hosts_lock());
-    drain->run(drain);
+    run_drains(self, is_hooked);
     note_returned(host);
     if (!is_hooked)
-        thread_has_ended(drain);
+        thread_has_ended(self);
     return NULL;
 }
 
 /* ---- starting ---- */
 
-static void begin_start(fy_host *host, fy_drain *drain) {
-    drain->host = host;
+static void begin_start(fy_host *host, fy_hosted *thread) {
+    thread->host = host;
     host->users = 2;
     host->started++;
     host->running++;
@@ -231,11 +284,11 @@ static void begin_start(fy_host *host, fy_drain *drain) {
 }
 
 /* A failed push has queued its task all the same; it must not run later. */
-static ferry_status push(fy_host *host, fy_drain *drain) {
+static ferry_status push(fy_host *host, fy_hosted *thread) {
     ferry_status status =
-        apr_thread_pool_push(host->threads, run_drain, drain, APR_THREAD_TASK_PRIORITY_NORMAL, drain);
+        apr_thread_pool_push(host->threads, run_thread, thread, APR_THREAD_TASK_PRIORITY_NORMAL, thread);
     if (status)
-        apr_thread_pool_tasks_cancel(host->threads, drain);
+        apr_thread_pool_tasks_cancel(host->threads, thread);
     fy_mutex_lock(fy_hosts_lock());
     host->users--;
     if (status) {
@@ -250,17 +303,39 @@ static ferry_status push(fy_host *host, fy_drain *drain) {
 ferry_status fy_host_start(fy_drain *drain) {
     if (has_ended)
         return FERRY_ENOTHREAD;
+    fy_hosted *thread = NULL;
     fy_host *host = NULL;
+    ferry_status status = create_hosted(drain, &thread);
+    if (status)
+        return status;
     fy_mutex_lock(fy_hosts_lock());
-    ferry_status status = find_host(&host);
+    status = find_host(&host);
     if (!status)
-        begin_start(host, drain);
+        begin_start(host, thread);
     fy_host *spent = take_empty(false);
     fy_mutex_unlock(fy_hosts_lock());
     if (!status)
-        status = push(host, drain);
+        status = push(host, thread);
+    if (status)
+        destroy_hosted(thread);
     destroy_hosts(spent);
     return status;
+}
+
+ferry_status fy_host_start_shared(fy_drain *drain, fy_kept_thread **ret_held) {
+    *ret_held = NULL;
+    if (!has_ended) {
+        fy_mutex_lock(fy_hosts_lock());
+        *ret_held = hosts_generation == fy_fork_generation() ? fy_thread_cache_reserve() : NULL;
+        fy_mutex_unlock(fy_hosts_lock());
+    }
+    return *ret_held ? 0 : fy_host_start(drain);
+}
+
+void fy_host_go(fy_drain *drain, fy_kept_thread *held) {
+    fy_mutex_lock(fy_hosts_lock());
+    fy_thread_cache_go(held, drain);
+    fy_mutex_unlock(fy_hosts_lock());
 }
 
 /* ---- after threads have ended ---- */
@@ -282,8 +357,10 @@ void fy_hosts_tidy(void) {
 void fy_hosts_end(void) {
     fy_host *empty = NULL;
     fy_mutex_lock(fy_hosts_lock());
-    if (hosts_generation == fy_fork_generation())
+    if (hosts_generation == fy_fork_generation() && !is_hosted) {
+        fy_thread_cache_end();
         empty = take_empty(true);
+    }
     fy_mutex_unlock(fy_hosts_lock());
     destroy_hosts(empty);
 }

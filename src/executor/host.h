@@ -7,25 +7,32 @@
 #include "ferry/base.h"
 #include "seam/platform.h"
 
-typedef struct fy_host fy_host;
-
 /* A drain: the caller's until start succeeds, then the thread's until `gone` is called. */
 typedef struct fy_drain {
     void (*run)(struct fy_drain *drain);  /* on a thread of its own */
     void (*gone)(struct fy_drain *drain); /* the thread has ended; the last thing that is done with the drain */
-    fy_host *host;
-    fy_exit_call at_exit;
+    /* It may run on a thread that others of its kind have run on, and leaves its own to the next one; "ended" is then
+     * when `run` has returned. */
+    bool shares_threads;
 } fy_drain;
+
+typedef struct fy_kept_thread fy_kept_thread;
 
 /* Starts a thread for it. Returns: 0, APR_ENOMEM, FERRY_ENOTHREAD; then neither function is ever called.
  * Thread: any. */
 ferry_status fy_host_start(fy_drain *drain);
 
+/* The same for a drain that shares threads: *ret_held is a thread that is there already, and that is held back until
+ * fy_host_go, so that the drain finds what it is started for; or NULL. Thread: any. */
+ferry_status fy_host_start_shared(fy_drain *drain, fy_kept_thread **ret_held);
+void fy_host_go(fy_drain *drain, fy_kept_thread *held);
+
 /* Waits, as far as it can, until the threads that have ended are gone for good, and gives back what they have used.
  * Thread: any. */
 void fy_hosts_tidy(void);
 
-/* The process exits: the hosts without threads are destroyed. Thread: any. */
+/* The process exits: threads that are kept for the next drain end, and the hosts without threads are destroyed.
+ * Thread: any. */
 void fy_hosts_end(void);
 
 #endif

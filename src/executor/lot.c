@@ -8,7 +8,7 @@
 enum { WAITS_LOCK, CANCELS_LOCK, HOSTS_LOCK, POOLS_LOCK, PROCESS_LOCKS };
 enum { LOTS = 32, UNOPENED = 0, OPENING = 1, OPEN = 2 };
 
-/* Those behind the first LOTS serve for their locks alone. */
+/* Those behind the first LOTS serve for their locks, and one for its condition, too. */
 static fy_lot lots[LOTS + PROCESS_LOCKS];
 static _Atomic int lots_state;
 static unsigned lots_generation;
@@ -66,6 +66,10 @@ fy_mutex *fy_hosts_lock(void) {
 
 fy_mutex *fy_pools_lock(void) {
     return &lots[LOTS + POOLS_LOCK].lock;
+}
+
+fy_cond *fy_hosts_changed(void) {
+    return &lots[LOTS + HOSTS_LOCK].changed;
 }
 
 void fy_lots_wake_all(void) {

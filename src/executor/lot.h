@@ -44,6 +44,9 @@ fy_mutex *fy_cancels_lock(void);
 fy_mutex *fy_hosts_lock(void);
 fy_mutex *fy_pools_lock(void);
 
+/* What belongs to the hosts' lock: a thread that was kept has ended (thread_cache.c). */
+fy_cond *fy_hosts_changed(void);
+
 /* Wakes everybody who waits in any lot, to look again. */
 void fy_lots_wake_all(void);
 

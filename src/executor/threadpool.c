@@ -124,6 +124,13 @@ fail_base:
     return status;
 }
 
+ferry_status fy_pool_create_default(ferry_executor **ret_executor) {
+    ferry_status status = ferry_thread_pool_create(NULL, ret_executor);
+    if (!status)
+        fy_pool_of(*ret_executor)->shares_threads = true;
+    return status;
+}
+
 /* ---- ending as an object ---- */
 
 static void free_workers(fy_worker *worker) {
@@ -245,22 +252,22 @@ static ferry_status admit(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
 
 /* With no worker at all the job depends on one that can be started: that comes first, so that it can be refused. The
  * lock is given up meanwhile. */
-static ferry_status start_first_worker(fy_pool *pool) {
+static ferry_status start_first_worker(fy_pool *pool, fy_wake *ret_wake) {
     pool->searching = true;
     pool->workers_alive++;
     pool->threads_alive++;
     fy_mutex_unlock(&pool->lock);
-    ferry_status status = fy_pool_wake(pool, (fy_wake){NULL, true});
+    ferry_status status = fy_pool_start_worker(pool, ret_wake);
     fy_mutex_lock(&pool->lock);
     return status;
 }
 
 /* What was found before the lock was given up need not be so any more. Only a worker that was started for this job, and
  * has broken the pool since, does not undo it: the job was accepted then, and fails. Under the lock. */
-static ferry_status admit_to_worker(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
+static ferry_status admit_to_worker(fy_pool *pool, ferry_job *job, ferry_loop *loop, fy_wake *ret_wake) {
     ferry_status status = admit(pool, job, loop);
     while (!status && !pool->workers_alive && !pool->broken) {
-        status = start_first_worker(pool);
+        status = start_first_worker(pool, ret_wake);
         if (!status)
             status = pool->broken && !pool->closed ? make_room(pool, job) : admit(pool, job, loop);
     }
@@ -280,15 +287,16 @@ static void claim_stage(fy_pool *pool, ferry_loop *loop) {
 /* Through the lock. Keeps its registers off the quick way. */
 FY_NOINLINE static ferry_status submit_now(fy_pool *pool, ferry_job *job, ferry_loop *loop) {
     job->submitted_ticks = fy_clock_ticks();
-    fy_wake wake = {NULL, false};
+    fy_wake wake = {.start = false};
     fy_mutex_lock(&pool->lock);
-    ferry_status status = admit_to_worker(pool, job, loop);
+    ferry_status status = admit_to_worker(pool, job, loop, &wake);
     bool broken = pool->broken;
     if (!status)
         fy_queue_put(&pool->queue, fy_job_priority(job), &job, 1);
     if (!status && !broken) {
         claim_stage(pool, loop);
-        wake = fy_pool_choose_wake(pool);
+        if (!wake.held)
+            wake = fy_pool_choose_wake(pool);
     }
     fy_mutex_unlock(&pool->lock);
     if (!status && broken)

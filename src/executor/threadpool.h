@@ -86,7 +86,8 @@ struct fy_pool {
     int64_t idle_timeout_us;
     uint64_t ticks_per_us;
     uint64_t us_per_tick_q32; /* its inverse, times 2^32 */
-    unsigned cpus; /* that its threads may run on */
+    unsigned cpus;       /* that its threads may run on */
+    bool shares_threads; /* with the pools before and after it that do (thread_cache.h) */
 
     fy_queue queue;
 
@@ -142,11 +143,14 @@ static inline void fy_pool_hold(fy_pool *pool) {
 /* One holder less; the last one frees the pool. */
 void fy_pool_release(fy_pool *pool);
 
+/* A pool of default options, whose threads may have served another such pool. Returns: as ferry_thread_pool_create. */
+ferry_status fy_pool_create_default(ferry_executor **ret_executor);
+
 /* What a worker does from its start to its end. */
 void fy_worker_run(fy_drain *drain);
 void fy_worker_gone(fy_drain *drain);
 
-/* ---- threadpool_wake.c; all but wake_next and start_first under the lock ---- */
+/* ---- threadpool_wake.c; under the lock, where it is not said otherwise ---- */
 
 /* Moves the stage into the queue. */
 void fy_pool_move_stage(fy_pool *pool);
@@ -157,10 +161,12 @@ void fy_pool_reserve_stage(fy_pool *pool);
 /* Brings `hungry` up to date. */
 void fy_pool_publish(fy_pool *pool);
 
-/* What is to be done once the lock is released: wake that worker, or start a new one. */
+/* What is to be done once the lock is released: wake that worker, or start a new one, or let one go that was started on
+ * a thread that is held back. */
 typedef struct fy_wake {
     fy_worker *worker;
     bool start;
+    fy_kept_thread *held;
 } fy_wake;
 
 /* If jobs wait and nobody searches: makes an idle worker, or a new one, the searcher. */
@@ -169,12 +175,18 @@ fy_wake fy_pool_choose_wake(fy_pool *pool);
 /* Does what was chosen. Returns: 0, APR_ENOMEM, FERRY_ENOTHREAD. Without the lock. */
 ferry_status fy_pool_wake(fy_pool *pool, fy_wake wake);
 
+/* Starts a worker that was counted and made the searcher. If *ret_wake is not empty, it is yet to be done.
+ * Returns: as fy_pool_wake. Without the lock. */
+ferry_status fy_pool_start_worker(fy_pool *pool, fy_wake *ret_wake);
+
 /* Takes a worker out of all of them, or of the idle ones. */
 void fy_pool_unlink_worker(fy_pool *pool, fy_worker *worker);
 void fy_pool_unlink_idle(fy_pool *pool, fy_worker *worker);
 
-/* Makes every idle worker look again. */
-void fy_pool_wake_all(fy_pool *pool);
+/* In a pool that is closed or broken, where nobody becomes idle any more: takes all who are. */
+fy_worker *fy_pool_take_idle(fy_pool *pool);
+/* Makes them look again. Without the lock, which they will want at once. */
+void fy_pool_wake_taken(fy_worker *idle);
 
 /* Jobs that wait: submitted, neither started nor cancelled. */
 size_t fy_pool_queued(const fy_pool *pool);

@@ -25,9 +25,10 @@ void fy_pool_close(fy_pool *pool, bool cancel_futures) {
     pool->closed = true;
     atomic_store_explicit(&pool->accepting, false, memory_order_relaxed);
     fy_pool_move_stage(pool);
-    fy_pool_wake_all(pool);
+    fy_worker *idle = fy_pool_take_idle(pool);
     fy_cond_broadcast(&pool->space);
     fy_mutex_unlock(&pool->lock);
+    fy_pool_wake_taken(idle);
     if (cancel_futures)
         drop_queued(pool);
     fy_pool_note_space(pool);

@@ -63,7 +63,7 @@ static bool is_served(const fy_pool *pool) {
 }
 
 fy_wake fy_pool_choose_wake(fy_pool *pool) {
-    fy_wake wake = {NULL, false};
+    fy_wake wake = {.start = false};
     if (!pool->searching && can_add(pool) && has_work(pool) && !is_served(pool)) {
         pool->searching = true;
         wake.worker = pool->idle;
@@ -106,7 +106,8 @@ static ferry_status create_worker(fy_pool *pool, fy_worker **ret_worker) {
     worker->pool = pool;
     worker->is_searching = true;
     fy_spin_init(&worker->spin);
-    worker->drain = (fy_drain){.run = fy_worker_run, .gone = fy_worker_gone};
+    worker->drain = (fy_drain){.run = fy_worker_run, .gone = fy_worker_gone,
+                               .shares_threads = pool->shares_threads};
     *ret_worker = worker;
     return 0;
 }
@@ -157,8 +158,9 @@ static void withdraw_worker(fy_pool *pool, fy_worker *worker, ferry_status statu
     fy_wishes_grant(wishes);
 }
 
-static ferry_status start_worker(fy_pool *pool) {
+ferry_status fy_pool_start_worker(fy_pool *pool, fy_wake *ret_wake) {
     fy_worker *worker = NULL;
+    fy_kept_thread *held = NULL;
     ferry_status status = create_worker(pool, &worker);
     if (status) {
         withdraw_worker(pool, NULL, status);
@@ -166,25 +168,39 @@ static ferry_status start_worker(fy_pool *pool) {
     }
     link_worker(pool, worker);
     fy_pool_hold(pool);
-    status = fy_host_start(&worker->drain);
+    status = pool->shares_threads ? fy_host_start_shared(&worker->drain, &held) : fy_host_start(&worker->drain);
     if (status) {
         withdraw_worker(pool, worker, status);
         fy_pool_release(pool);
+    } else if (held) {
+        *ret_wake = (fy_wake){.worker = worker, .held = held};
     }
     return status;
 }
 
 ferry_status fy_pool_wake(fy_pool *pool, fy_wake wake) {
-    if (wake.worker)
+    ferry_status status = wake.start ? fy_pool_start_worker(pool, &wake) : 0;
+    if (wake.held)
+        fy_host_go(&wake.worker->drain, wake.held);
+    else if (wake.worker)
         fy_unpark(&wake.worker->parker);
-    return wake.start ? start_worker(pool) : 0;
+    return status;
 }
 
-void fy_pool_wake_all(fy_pool *pool) {
-    while (pool->idle) {
-        fy_worker *worker = pool->idle;
-        fy_pool_unlink_idle(pool, worker);
-        fy_unpark(&worker->parker);
+fy_worker *fy_pool_take_idle(fy_pool *pool) {
+    fy_worker *taken = pool->idle;
+    for (fy_worker *worker = taken; worker; worker = worker->next_idle)
+        worker->is_idle = false;
+    pool->idle = NULL;
+    pool->idle_count = 0;
+    return taken;
+}
+
+void fy_pool_wake_taken(fy_worker *idle) {
+    while (idle) {
+        fy_worker *next = idle->next_idle;
+        fy_unpark(&idle->parker);
+        idle = next;
     }
 }
 

@@ -249,10 +249,11 @@ static bool initialize(fy_worker *worker) {
     pool->broken = true;
     pool->searching = false;
     atomic_store_explicit(&pool->accepting, false, memory_order_relaxed);
-    fy_pool_wake_all(pool);
+    fy_worker *idle = fy_pool_take_idle(pool);
     retire(worker);
     fy_cond_broadcast(&pool->space);
     fy_mutex_unlock(&pool->lock);
+    fy_pool_wake_taken(idle);
     fy_pool_fail_broken(pool);
     return false;
 }
