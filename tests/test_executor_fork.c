@@ -194,11 +194,11 @@ static void parents_executors_answer_in_the_child_that_they_are_forked(void) {
     check_child("asks_in_the_child");
 }
 
+#if FY_FORKS_AMID_THREADS
 static void child_has_none_of_the_threads_that_its_parent_keeps(void) {
     check_child("forks_with_a_thread_kept");
 }
 
-#if FY_FORKS_AMID_THREADS
 /* ET-018 */
 static void fork_while_others_submit_leaves_no_lock_held_in_the_child(void) {
     check_child("forks_while_threads_submit");
@@ -207,8 +207,8 @@ static void fork_while_others_submit_leaves_no_lock_held_in_the_child(void) {
 
 static const fy_test tests[] = {
     FY_TEST(parents_executors_answer_in_the_child_that_they_are_forked),
-    FY_TEST(child_has_none_of_the_threads_that_its_parent_keeps),
 #if FY_FORKS_AMID_THREADS
+    FY_TEST(child_has_none_of_the_threads_that_its_parent_keeps),
     FY_TEST(fork_while_others_submit_leaves_no_lock_held_in_the_child),
 #endif
 };
