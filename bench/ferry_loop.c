@@ -116,7 +116,7 @@ static bench_fire_plan fires;
 
 static ferry_status fire(void *arg)
 {
-    return bench_fired(&fires, (intptr_t)arg) ? ferry_loop_stop(loop) : 0;
+    return bench_fired(&fires, (int64_t *)arg - fires.deadline_ns) ? ferry_loop_stop(loop) : 0;
 }
 
 static void timers_fired(long size)
@@ -126,7 +126,7 @@ static void timers_fired(long size)
     int64_t before_us = bench_now_ns() / 1000, now_us = ferry_now(), after_us = bench_now_ns() / 1000;
     BENCH_CHECK(before_us <= now_us && now_us <= after_us); /* the two clocks are one, so lateness can be told */
     for (long i = 0; i < size; i++)
-        check(ferry_call_at(loop, fires.deadline_ns[i] / 1000, fire, (void *)(intptr_t)i, NULL));
+        check(ferry_call_at(loop, fires.deadline_ns[i] / 1000, fire, &fires.deadline_ns[i], NULL));
     bench_fires_begin(&fires);
     check(ferry_loop_run_forever(loop));
     bench_fires_report(&fires);

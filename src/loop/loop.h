@@ -112,6 +112,7 @@ struct ferry_loop {
     size_t callbacks_unlooked;
     uint32_t timers_due;    /* since the last wait */
     uint32_t dense_waits;   /* in a row, after each of which several were */
+    int64_t wakes_late_us;  /* how late the last waits for timers ended, the average times WAKES_AVERAGED (turn.c) */
     int64_t gathered_until_us; /* by the last wait that gathered timers */
     fy_spin spin;           /* while it waits for a message */
     size_t files;           /* attached to the backend */

@@ -12,8 +12,9 @@
 
 enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 100 };
 
-/* How late a timer may be made at most so that it is run together with others. */
-enum { TIMERS_GATHERED_US = 200 };
+/* How late a timer may be made at most so that it is run together with others: less where the system wakes a thread in
+ * good time. One that wakes it late is mostly one where to wake is dear. */
+enum { TIMERS_GATHERED_US = 135, TIMERS_GATHERED_LATE_US = 200, WAKES_LATE_US = 50, WAKES_AVERAGED = 16 };
 
 /* So many finished jobs are taken in at once: what is done for them then finds them in the caches still. */
 enum { JOBS_AT_ONCE = 512 };
@@ -164,21 +165,35 @@ static bool spin_for_news(ferry_loop *loop, uint64_t began) {
     return fy_inbox_has_news(&loop->inbox);
 }
 
+static int64_t timers_gathered_us(const ferry_loop *loop) {
+    return loop->wakes_late_us < WAKES_LATE_US * WAKES_AVERAGED ? TIMERS_GATHERED_US : TIMERS_GATHERED_LATE_US;
+}
+
+/* A wait that was to end at that time is over; one that something else has ended tells nothing. */
+static void note_lateness(ferry_loop *loop, int64_t wanted_us) {
+    int64_t late_us = loop->now_us - wanted_us;
+    if (late_us > TIMERS_GATHERED_LATE_US)
+        late_us = TIMERS_GATHERED_LATE_US;
+    if (late_us >= 0)
+        loop->wakes_late_us += late_us - loop->wakes_late_us / WAKES_AVERAGED;
+}
+
 /* When the next timer wants the loop awake. Where several timers came due after each of the last two waits they are
  * dense, and more are gathered: waking up for each would cost more than running it. While that goes on the waits
  * end at even distances, so each can be told of before the one in front of it is over. In virtual time a wake-up costs
  * nothing. */
 static int64_t next_timer(ferry_loop *loop) {
-    int64_t next_us = fy_timers_next(&loop->timers), latest_us = loop->now_us + TIMERS_GATHERED_US;
+    int64_t gathered_us = timers_gathered_us(loop);
+    int64_t next_us = fy_timers_next(&loop->timers), latest_us = loop->now_us + gathered_us;
     loop->backend->next_wait_us = 0;
     loop->dense_waits = loop->timers_due < 2 ? 0 : loop->dense_waits + 1;
     loop->timers_due = 0;
     bool is_near = next_us > loop->now_us && next_us < latest_us;
     if (loop->dense_waits < 2 || !is_near || FY_UNLIKELY(loop->has_virtual_time))
         return next_us;
-    int64_t end_us = loop->gathered_until_us + TIMERS_GATHERED_US;
+    int64_t end_us = loop->gathered_until_us + gathered_us;
     loop->gathered_until_us = end_us > next_us && end_us < latest_us ? end_us : latest_us;
-    loop->backend->next_wait_us = loop->gathered_until_us + TIMERS_GATHERED_US;
+    loop->backend->next_wait_us = loop->gathered_until_us + gathered_us;
     return loop->gathered_until_us;
 }
 
@@ -186,10 +201,13 @@ static ferry_status wait_in_kernel(ferry_loop *loop, int64_t deadline_us, fy_lis
     if (!fy_inbox_arm(&loop->inbox))
         return 0;
     int64_t next_us = next_timer(loop);
+    bool is_ahead = next_us > loop->now_us;
     loop->backend->work_elsewhere = loop->jobs_out;
     ferry_status status = ask_kernel(loop, next_us < deadline_us ? next_us : deadline_us, done);
     fy_loop_refresh_now(loop);
     note_polled(loop);
+    if (is_ahead)
+        note_lateness(loop, next_us);
     return status;
 }
 
@@ -233,6 +251,7 @@ static void resolve_finished(ferry_loop *loop, fy_list *done) {
 static void queue_timers(ferry_loop *loop, ferry_handle *handle) {
     while (handle) {
         loop->timers_due++;
+        FY_PREFETCH(handle->arg); /* what the callback looks at has most often not been looked at for long */
         ferry_handle *next = handle->next;
         handle->place = FY_HANDLE_QUEUED;
         fy_ready_push_handle(&loop->ready, handle);
