@@ -145,6 +145,38 @@ static void run_two_loops(belongings *own) {
     run_a_loop(own);
 }
 
+/* A job that forks and returns in the child, too, when its loop is closed. What is left of its thread there must leave
+ * alone what other threads of the child do. */
+typedef struct forking {
+    fy_gate door;
+    atomic_int child;
+} forking;
+
+static void run_loops_and_exit(void *arg) {
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        run_a_loop(NULL);
+        ferry_thread_sleep(60000); /* the forked thread is past all that it does, and so is one that is kept */
+    }
+    exit(EXIT_SUCCESS);
+}
+
+static ferry_status fork_and_return(void *arg, ferry_call *call) {
+    static helper_thread other;
+    forking *self = arg;
+    fy_gate_job(&self->door, call);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        is_forked = true;
+        alarm(FORKED_DEADLINE_S);
+        thread_start(&other, run_loops_and_exit, NULL);
+    } else {
+        atomic_store(&self->child, (int)child);
+    }
+    return 0;
+}
+
 /* ---- modes ---- */
 
 static int asks_in_the_child(void) {
@@ -184,6 +216,25 @@ static int forks_with_a_thread_kept(void) {
     return EXIT_SUCCESS;
 }
 
+static int job_forks_and_returns(void) {
+    int status = 0;
+    forking self = {.child = 0};
+    ferry_loop *loop = new_loop();
+    fy_gate_init(&self.door);
+    CHECK_STATUS(ferry_run_in_executor(loop, NULL, fork_and_return, &self, NULL), 0);
+    turn(loop);
+    fy_gate_await(&self.door, 1);
+    end_loop(loop);
+    fy_gate_open(&self.door);
+    FY_AWAIT(atomic_load(&self.child));
+    CHECK(waitpid(atomic_load(&self.child), &status, 0) > 0);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), EXIT_SUCCESS);
+    run_a_loop(NULL);
+    fy_gate_fini(&self.door);
+    return EXIT_SUCCESS;
+}
+
 static void check_child(const char *mode) {
     fy_child child;
     fy_child_run(mode, &child);
@@ -199,6 +250,10 @@ static void child_has_none_of_the_threads_that_its_parent_keeps(void) {
     check_child("forks_with_a_thread_kept");
 }
 
+static void job_may_fork_and_return_in_the_child_too(void) {
+    check_child("job_forks_and_returns");
+}
+
 /* ET-018 */
 static void fork_while_others_submit_leaves_no_lock_held_in_the_child(void) {
     check_child("forks_while_threads_submit");
@@ -209,6 +264,7 @@ static const fy_test tests[] = {
     FY_TEST(parents_executors_answer_in_the_child_that_they_are_forked),
 #if FY_FORKS_AMID_THREADS
     FY_TEST(child_has_none_of_the_threads_that_its_parent_keeps),
+    FY_TEST(job_may_fork_and_return_in_the_child_too),
     FY_TEST(fork_while_others_submit_leaves_no_lock_held_in_the_child),
 #endif
 };
@@ -216,6 +272,7 @@ static const fy_test tests[] = {
 static const fy_child_mode modes[] = {
     FY_CHILD_MODE(asks_in_the_child),
     FY_CHILD_MODE(forks_with_a_thread_kept),
+    FY_CHILD_MODE(job_forks_and_returns),
     FY_CHILD_MODE(forks_while_threads_submit),
 };
 

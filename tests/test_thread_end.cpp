@@ -74,9 +74,17 @@ static int exits_with_a_kept_thread() {
     return EXIT_SUCCESS;
 }
 
-static int thread_ends_and_exits() {
+static int kept_thread_exits() {
     run_one(nullptr, arm);
     ferry_thread_sleep(60000000);
+    return EXIT_FAILURE;
+}
+
+static int thread_of_a_pool_exits() {
+    ferry_executor *pool = nullptr;
+    CHECK_STATUS(ferry_thread_pool_create(nullptr, &pool), 0);
+    run_one(pool, arm);
+    CHECK_STATUS(ferry_executor_shutdown(pool, true, false, FERRY_FOREVER), 0);
     return EXIT_FAILURE;
 }
 
@@ -95,20 +103,22 @@ static void kept_threads_are_over_before_the_exit_goes_on() {
     check_child("exits_with_a_kept_thread", "closed\nexiting\n");
 }
 
-static void kept_thread_may_end_the_process() {
-    check_child("thread_ends_and_exits", "");
+static void thread_that_ends_may_end_the_process() {
+    check_child("kept_thread_exits", "");
+    check_child("thread_of_a_pool_exits", "");
 }
 
 static const fy_test tests[] = {
     FY_TEST(threads_of_a_pool_are_over_when_it_is_shut_down),
     FY_TEST(kept_threads_are_over_before_the_exit_goes_on),
-    FY_TEST(kept_thread_may_end_the_process),
+    FY_TEST(thread_that_ends_may_end_the_process),
 };
 
 static const fy_child_mode modes[] = {
     FY_CHILD_MODE(ends_a_pool),
     FY_CHILD_MODE(exits_with_a_kept_thread),
-    FY_CHILD_MODE(thread_ends_and_exits),
+    FY_CHILD_MODE(kept_thread_exits),
+    FY_CHILD_MODE(thread_of_a_pool_exits),
 };
 
 FY_CHILD_TEST_MAIN("thread_end", tests, modes)

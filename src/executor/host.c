@@ -50,6 +50,7 @@ typedef struct fy_host {
 typedef struct fy_hosted {
     fy_host *host;
     fy_drain *drain; /* that does not know yet that the thread ends; may be NULL */
+    unsigned generation;
     fy_exit_call at_exit;
     fy_kept_thread kept;
 } fy_hosted;
@@ -57,7 +58,7 @@ typedef struct fy_hosted {
 static fy_host *hosts;
 static unsigned hosts_generation;
 static bool is_apr_open;
-static _Thread_local bool is_hosted; /* this is a thread of a host's */
+static _Thread_local bool is_hosted;
 static _Thread_local bool has_ended; /* this thread has run its exit hook: to join those that ended is to join itself */
 
 /* A pool of its own with an allocator of its own. The threads' pools are its children: they come and go at any time,
@@ -205,6 +206,7 @@ static ferry_status create_hosted(fy_drain *drain, fy_hosted **ret_self) {
         return status;
     }
     self->drain = drain;
+    self->generation = fy_fork_generation();
     *ret_self = self;
     return 0;
 }
@@ -214,10 +216,17 @@ static void destroy_hosted(fy_hosted *self) {
     fy_free(self);
 }
 
+/* A drain has forked and returned in the child: host, cache and whoever waits for the drain are the parent's. */
+static bool is_forked(const fy_hosted *self) {
+    return !fy_is_fork_generation(self->generation);
+}
+
 static void thread_has_ended(void *arg) {
     fy_hosted *self = arg;
     fy_drain *drain = self->drain;
     has_ended = true;
+    if (is_forked(self))
+        return;
     fy_mutex_lock(fy_hosts_lock());
     self->host->alive--;
     if (!drain)
@@ -229,7 +238,10 @@ static void thread_has_ended(void *arg) {
 }
 
 /* Who uses the host is done with it within a moment. */
-static void note_returned(fy_host *host) {
+static void note_returned(const fy_hosted *self) {
+    fy_host *host = self->host;
+    if (is_forked(self))
+        return;
     fy_mutex_lock(fy_hosts_lock());
     while (host->users) {
         fy_mutex_unlock(fy_hosts_lock());
@@ -246,7 +258,7 @@ static void note_returned(fy_host *host) {
 static void run_drains(fy_hosted *self, bool may_be_kept) {
     fy_drain *drain = self->drain;
     drain->run(drain);
-    while (may_be_kept && drain->shares_threads && fy_thread_cache_enter(&self->kept)) {
+    while (may_be_kept && drain->shares_threads && !is_forked(self) && fy_thread_cache_enter(&self->kept)) {
         drain->gone(drain);
         self->drain = drain = fy_thread_cache_wait(&self->kept);
         if (!drain)
@@ -267,7 +279,7 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *arg) {
     host->is_uncertain |= !is_hooked;
     fy_mutex_unlock(fy_hosts_lock());
     run_drains(self, is_hooked);
-    note_returned(host);
+    note_returned(self);
     if (!is_hooked)
         thread_has_ended(self);
     return NULL;
@@ -340,6 +352,10 @@ void fy_host_go(fy_drain *drain, fy_kept_thread *held) {
 
 /* ---- after threads have ended ---- */
 
+bool fy_host_has_this_thread(void) {
+    return is_hosted;
+}
+
 void fy_hosts_tidy(void) {
     fy_host *spent = NULL;
     if (has_ended)
@@ -357,7 +373,7 @@ void fy_hosts_tidy(void) {
 void fy_hosts_end(void) {
     fy_host *empty = NULL;
     fy_mutex_lock(fy_hosts_lock());
-    if (hosts_generation == fy_fork_generation() && !is_hosted) {
+    if (hosts_generation == fy_fork_generation()) {
         fy_thread_cache_end();
         empty = take_empty(true);
     }

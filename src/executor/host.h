@@ -27,6 +27,9 @@ ferry_status fy_host_start(fy_drain *drain);
 ferry_status fy_host_start_shared(fy_drain *drain, fy_kept_thread **ret_held);
 void fy_host_go(fy_drain *drain, fy_kept_thread *held);
 
+/* Whether the calling thread is one of a host's, at whatever point of its life. */
+bool fy_host_has_this_thread(void);
+
 /* Waits, as far as it can, until the threads that have ended are gone for good, and gives back what they have used.
  * Thread: any. */
 void fy_hosts_tidy(void);

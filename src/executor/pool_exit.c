@@ -27,9 +27,9 @@ static fy_exit_link *hold_first(void) {
     return pool;
 }
 
-/* A worker, or a pool's own thread, that calls exit does not wait, since some pool may wait for it. */
+/* A thread of some pool that calls exit, be it when it ends, does not wait, since that pool waits for it. */
 static void finish_pools(void) {
-    if (pools_generation != fy_fork_generation() || fy_frame_worker_view())
+    if (pools_generation != fy_fork_generation() || fy_frame_worker_view() || fy_host_has_this_thread())
         return;
     atomic_store(&is_exiting, true);
     for (fy_exit_link *pool; (pool = hold_first());)

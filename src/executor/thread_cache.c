@@ -6,7 +6,10 @@
  * finds it here. Whoever has a drain takes the thread out of the list: it is reserved, and cannot end. When the drain
  * may run, it is written and the thread unparked under the lock; so the thread lives until it has been unparked, for to
  * end it needs the lock. A thread that has waited in vain takes the lock; if it is neither reserved nor given a drain,
- * it takes itself out. `kept` counts those that were put in and have neither been reserved nor ended. */
+ * it takes itself out. `kept` counts those that were put in and have neither been reserved nor ended.
+ *
+ * To whoever closes a loop its threads have ended. So none that is kept takes a signal that is meant for the process,
+ * and one that is used again holds back what its new starter does, as a new one would. */
 #include "executor/thread_cache.h"
 
 #include "executor/lot.h"
@@ -29,6 +32,7 @@ void fy_kept_thread_fini(fy_kept_thread *self) {
 }
 
 bool fy_thread_cache_enter(fy_kept_thread *self) {
+    fy_thread_hold_signals();
     fy_mutex_lock(fy_hosts_lock());
     bool enters = in_cache < KEPT_MAX && !is_ended;
     if (enters) {
@@ -59,6 +63,7 @@ fy_kept_thread *fy_thread_cache_reserve(void) {
         return NULL;
     kept--;
     cache->is_reserved = true;
+    cache->signals = fy_thread_signals();
     return take_first();
 }
 
@@ -117,7 +122,10 @@ fy_drain *fy_thread_cache_wait(fy_kept_thread *self) {
     }
     self->spin.last_gap_us = fy_clock_now() - began_us;
     fy_drain *drain = given(self);
-    return drain == &nothing ? NULL : drain;
+    if (drain == &nothing)
+        return NULL;
+    fy_thread_set_signals(&self->signals);
+    return drain;
 }
 
 /* ---- ending ---- */

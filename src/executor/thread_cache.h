@@ -12,6 +12,7 @@
 struct fy_kept_thread {
     struct fy_kept_thread *next;
     bool is_reserved;
+    fy_signal_mask signals; /* of the thread that has reserved it */
     _Atomic(fy_drain *) drain; /* what it is to run next */
     fy_parker parker;
     fy_spin spin;

@@ -5,6 +5,7 @@
 #define FERRY_POSIX_NATIVE_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +19,8 @@
 typedef int fy_handle;
 
 typedef pid_t fy_process;
+
+typedef sigset_t fy_signal_mask;
 
 /* The reactor's view of a file; reactor.c says who writes what. */
 typedef struct fy_file_native {

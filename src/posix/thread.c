@@ -52,6 +52,22 @@ void fy_thread_set_name(const char *name) {
 #endif
 }
 
+fy_signal_mask fy_thread_signals(void) {
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    return mask;
+}
+
+void fy_thread_set_signals(const fy_signal_mask *mask) {
+    pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+void fy_thread_hold_signals(void) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
 void fy_thread_yield(void) {
     sched_yield();
 }

@@ -57,6 +57,14 @@ static inline uintptr_t fy_thread_self(void);
  * a system that cannot name threads ignores it. */
 void fy_thread_set_name(const char *name);
 
+/* Which signals a thread holds back, as fy_signal_mask (native.h): what of its starter's state a new thread inherits,
+ * and one that is kept must be given. Where a thread has no such thing, nothing happens. */
+fy_signal_mask fy_thread_signals(void);
+void fy_thread_set_signals(const fy_signal_mask *mask);
+
+/* Holds all of them back. */
+void fy_thread_hold_signals(void);
+
 typedef struct fy_exit_call {
     void (*run)(void *arg);
     void *arg;

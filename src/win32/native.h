@@ -27,6 +27,8 @@ typedef intptr_t fy_handle;
 /* The HANDLE of a process: its number may be another one's as soon as it has ended. */
 typedef intptr_t fy_process;
 
+typedef char fy_signal_mask; /* signals are the process's */
+
 /* How iocp.c sees a file. */
 typedef struct fy_file_native {
     SOCKET base;          /* a socket without the layers that other software may have put upon it */

@@ -31,6 +31,17 @@ void fy_thread_set_name(const char *name) {
         set(GetCurrentThread(), wide);
 }
 
+fy_signal_mask fy_thread_signals(void) {
+    return 0;
+}
+
+void fy_thread_set_signals(const fy_signal_mask *mask) {
+    (void)mask;
+}
+
+void fy_thread_hold_signals(void) {
+}
+
 void fy_thread_yield(void) {
     SwitchToThread();
 }
