@@ -80,6 +80,8 @@ typedef ferry_status submit_function(const char *origin, ferry_loop *loop, ferry
                                      ferry_function *function, void *arg, ferry_future **ret_future);
 typedef ferry_status run_function(ferry_loop *loop, ferry_future *future);
 typedef ferry_status close_function(ferry_loop *loop);
+typedef void future_function(ferry_future *future);
+typedef void loop_function(ferry_loop *loop);
 
 static void *symbol(void *library, const char *name) {
     void *found = dlsym(library, name);
@@ -99,15 +101,19 @@ static int unloads_the_library(void) {
     SYMBOL(submit_function, submit, "ferry_run_in_executor_from");
     SYMBOL(run_function, run, "ferry_loop_run_until_complete");
     SYMBOL(close_function, close_loop, "ferry_loop_close");
+    SYMBOL(future_function, unref_future, "ferry_future_unref");
+    SYMBOL(loop_function, unref_loop, "ferry_loop_unref");
     ferry_loop *loop = NULL;
     ferry_future *future = NULL;
     CHECK_STATUS(create(NULL, &loop), 0);
     CHECK_STATUS(submit(FERRY_HERE, loop, NULL, fy_nothing, NULL, &future), 0);
     CHECK_STATUS(run(loop, future), 0);
+    unref_future(future);
     CHECK_STATUS(close_loop(loop), 0);
+    unref_loop(loop);
     CHECK(!dlclose(library));
     ferry_thread_sleep(200000); /* a thread that was kept ends meanwhile, in code that must still be there */
-    _exit(EXIT_SUCCESS); /* loop and future are left, and nothing is to look for them */
+    return EXIT_SUCCESS;
 }
 
 static void library_may_be_unloaded_while_a_thread_is_kept(void) {
