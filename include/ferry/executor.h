@@ -257,8 +257,8 @@ FERRY_API ferry_status ferry_executor_create(const ferry_executor_class *executo
  * thread-local variable what a job of another loop has left there; such variables are destroyed when the thread ends,
  * at the process's exit at the latest; and what is a thread's own by the system's rules (priority, affinity, a filter
  * of system calls) stays as it was when the thread was made, or as a job has left it. Only the blocked signals are
- * those of the thread that starts it, each time. Where that matters set a pool of your own: its threads serve no other, and
- * have ended when a shutdown that waits returns. */
+ * those of the thread that starts it, each time. Where that matters set a pool of your own: its threads serve no other,
+ * and have ended when a shutdown that waits returns. */
 
 /* What run_in_executor(loop, NULL, ...) uses from now on (`loop.set_default_executor`): a thread pool only, or on a
  * simulated loop a simulated executor of that loop (ferry/sim.h).
