@@ -85,9 +85,7 @@ void fy_handle_run(ferry_loop *loop, ferry_handle *handle) {
 
 /* ---- what the user may do with it ---- */
 
-void ferry_handle_cancel(ferry_handle *handle) {
-    if (!handle)
-        return;
+FY_NOINLINE static void cancel_other(ferry_handle *handle) {
     if (handle->kind == FY_HANDLE_THREADSAFE) {
         fy_threadsafe_cancel(handle);
         return;
@@ -95,16 +93,23 @@ void ferry_handle_cancel(ferry_handle *handle) {
     if (handle->cancelled || handle->place == FY_HANDLE_ENDED)
         return;
     handle->cancelled = true;
-    if (handle->kind == FY_HANDLE_WATCH) {
+    if (handle->kind == FY_HANDLE_WATCH)
         handle->loop->io.cancel_watch(handle);
-        return;
-    }
-    if (handle->place != FY_HANDLE_WAITING)
-        return;
-    if (handle->kind == FY_HANDLE_TIMER)
-        fy_timers_note_cancelled(&handle->loop->timers);
-    else
+    else if (handle->place == FY_HANDLE_WAITING)
         handle->loop->done_hooks->unlink(handle);
+}
+
+/* Timers are cancelled by the thousand, and each lies elsewhere in memory: the fewer instructions are between two of
+ * them, the more the processor fetches at once. */
+void ferry_handle_cancel(ferry_handle *handle) {
+    if (!handle)
+        return;
+    if (handle->kind != FY_HANDLE_TIMER || handle->place != FY_HANDLE_WAITING) {
+        cancel_other(handle);
+    } else if (!handle->cancelled) {
+        handle->cancelled = true;
+        fy_timers_note_cancelled(&handle->loop->timers);
+    }
 }
 
 bool ferry_handle_cancelled(const ferry_handle *handle) {

@@ -45,7 +45,7 @@ void fy_threadsafe_ref(ferry_handle *handle) {
     atomic_fetch_add_explicit(&from_base(handle)->refs, 1, memory_order_relaxed);
 }
 
-void fy_threadsafe_unref(ferry_handle *handle) {
+FY_NOINLINE void fy_threadsafe_unref(ferry_handle *handle) {
     if (atomic_fetch_sub_explicit(&from_base(handle)->refs, 1, memory_order_acq_rel) == 1)
         destroy(from_base(handle));
 }

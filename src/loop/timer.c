@@ -217,7 +217,7 @@ static size_t keep_wanted(fy_timers *timers, size_t kept, size_t begin, size_t e
     return kept;
 }
 
-void fy_timers_purge(fy_timers *timers) {
+FY_NOINLINE void fy_timers_purge(fy_timers *timers) {
     size_t begin = timers->begin, end = front_end(timers);
     size_t kept = keep_wanted(timers, 0, begin, end);
     for (size_t i = timers->shelves; i-- > 0;) {
