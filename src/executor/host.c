@@ -42,6 +42,7 @@ typedef struct fy_host {
     size_t started; /* ever */
     size_t running; /* drains that have not returned */
     size_t alive;   /* threads that have not ended */
+    struct fy_hosted *starting; /* until it runs: what only APR knows, no leak checker finds */
     unsigned users; /* who starts a thread, and the thread itself until its drain runs; or who joins */
     bool is_uncertain; /* a thread's end could not be hooked: never used again, never destroyed */
 } fy_host;
@@ -275,6 +276,7 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *arg) {
     self->at_exit = (fy_exit_call){thread_has_ended, self};
     bool is_hooked = fy_thread_at_exit(&self->at_exit) == 0;
     fy_mutex_lock(fy_hosts_lock());
+    host->starting = NULL;
     host->users--;
     host->is_uncertain |= !is_hooked;
     fy_mutex_unlock(fy_hosts_lock());
@@ -289,6 +291,7 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *arg) {
 
 static void begin_start(fy_host *host, fy_hosted *thread) {
     thread->host = host;
+    host->starting = thread;
     host->users = 2;
     host->started++;
     host->running++;
@@ -304,6 +307,7 @@ static ferry_status push(fy_host *host, fy_hosted *thread) {
     fy_mutex_lock(fy_hosts_lock());
     host->users--;
     if (status) {
+        host->starting = NULL;
         host->users--;
         host->running--;
         host->alive--;

@@ -104,12 +104,15 @@ FY_NOINLINE static void cancel_other(ferry_handle *handle) {
 void ferry_handle_cancel(ferry_handle *handle) {
     if (!handle)
         return;
-    if (handle->kind != FY_HANDLE_TIMER || handle->place != FY_HANDLE_WAITING) {
+    if (handle->kind != FY_HANDLE_TIMER) {
         cancel_other(handle);
-    } else if (!handle->cancelled) {
-        handle->cancelled = true;
-        fy_timers_note_cancelled(&handle->loop->timers);
+        return;
     }
+    if (handle->cancelled || handle->place == FY_HANDLE_ENDED)
+        return;
+    handle->cancelled = true;
+    if (handle->place == FY_HANDLE_WAITING)
+        fy_timers_note_cancelled(&handle->loop->timers);
 }
 
 bool ferry_handle_cancelled(const ferry_handle *handle) {
