@@ -22,8 +22,9 @@
  * One that is staged is moved at the end of the turn at the latest. The stage has room in the queue reserved, so moving
  * it cannot fail.
  *
- * References: `holders` counts one for the users together (executor.refs), one for each thread until its exit hook has
- * run, one while the stage's hook is linked to a loop, and one for whoever else waits for the pool's end. */
+ * References: `holders` counts one for the users together (executor.refs), one for each thread until it is gone
+ * (host.h: its exit hook has run, or, where threads are shared, its drain has returned), one while the stage's hook is
+ * linked to a loop, and one for whoever else waits for the pool's end. */
 #ifndef FERRY_EXECUTOR_THREADPOOL_H
 #define FERRY_EXECUTOR_THREADPOOL_H
 
@@ -97,7 +98,7 @@ struct fy_pool {
     fy_worker *workers;
     fy_worker *spare;      /* ended, to be used again */
     size_t workers_alive;  /* started and not retired */
-    size_t threads_alive;  /* whose exit hook has not run */
+    size_t threads_alive;  /* that are not gone */
     size_t workers_started;
     size_t workers_retired;
     fy_worker *idle;       /* last in first out */
