@@ -7,11 +7,12 @@
 
 static void link_last(ferry_future *future, ferry_handle *handle) {
     handle->place = FY_HANDLE_WAITING;
-    handle->next = NULL;
-    if (future->callbacks) {
+    if (fy_handle_is_callback(future->callbacks)) {
         handle->previous = future->callbacks->previous;
+        handle->next = handle->previous->next;
         handle->previous->next = handle;
     } else {
+        handle->next = future->callbacks;
         future->callbacks = handle;
     }
     future->callbacks->previous = handle;
@@ -19,13 +20,14 @@ static void link_last(ferry_future *future, ferry_handle *handle) {
 
 static void unlink_waiting(ferry_handle *handle) {
     ferry_future *future = handle->future;
+    bool is_last = !fy_handle_is_callback(handle->next);
     if (future->callbacks == handle) {
         future->callbacks = handle->next;
-        if (handle->next)
+        if (!is_last)
             handle->next->previous = handle->previous;
     } else {
         handle->previous->next = handle->next;
-        (handle->next ? handle->next : future->callbacks)->previous = handle->previous;
+        (is_last ? future->callbacks : handle->next)->previous = handle->previous;
     }
     handle->place = FY_HANDLE_ENDED;
     ferry_handle_unref(handle);

@@ -103,7 +103,7 @@ void fy_future_report_unseen_error(ferry_future *future) {
 }
 
 static void drop_callbacks(ferry_handle *handle) {
-    while (handle) {
+    while (fy_handle_is_callback(handle)) {
         ferry_handle *next = handle->next;
         handle->place = FY_HANDLE_ENDED;
         ferry_handle_unref(handle);
@@ -187,7 +187,9 @@ static inline void post_callbacks(ferry_future *future, ferry_handle *handle) {
         drop_callbacks(handle);
         return;
     }
-    while (handle) {
+    const ferry_handle *gather = fy_gather_behind(handle);
+    bool is_told = !gather || fy_gather_post(gather, future);
+    while (handle != gather) {
         ferry_handle *next = handle->next;
         if (handle->may_be_spared && fy_gather_spares(handle, future)) {
             fy_handle_release(handle);
@@ -198,6 +200,8 @@ static inline void post_callbacks(ferry_future *future, ferry_handle *handle) {
         }
         handle = next;
     }
+    if (FY_UNLIKELY(!is_told))
+        fy_gather_tell(gather, future);
 }
 
 void fy_future_finish(ferry_future *future) {

@@ -10,7 +10,8 @@
  *   TIMED_OUT   likewise; JOB only               -
  *
  * One that ends posts its callbacks and from then on holds one reference for each, until it has run or was dropped. A
- * gather's callback that would decide nothing is not posted, but counts as run at once. */
+ * gather's callback that would decide nothing is not posted, but counts as run at once; where it would be the first in
+ * the list, the gather itself stands at the list's end instead. */
 #ifndef FERRY_FUTURE_FUTURE_H
 #define FERRY_FUTURE_FUTURE_H
 
@@ -49,7 +50,8 @@ struct ferry_future {
     };
     bool in_flight;     /* JOB: the job is out, the outcome is its own, and it holds the future without a count */
     union {
-        ferry_handle *callbacks;   /* PENDING: oldest first; the first one's `previous` is the last */
+        ferry_handle *callbacks;   /* PENDING: oldest first; the first one's `previous` is the last, whose `next` is
+                                      NULL or the FY_HANDLE_GATHER that comes before them all */
         fy_error *cancel_error;    /* CANCELLED */
     };
     const char *origin;
@@ -74,6 +76,16 @@ extern const fy_future_class fy_wait_for_class;
 /* Whether a gather's callback for a child that has just ended would decide nothing: then it counts as run. */
 bool fy_gather_spares(const ferry_handle *handle, const ferry_future *child);
 
+/* The gather stands at the end of the callbacks of a child that has just ended: posts a callback, unless it is spared.
+ * false: there is no memory, and it is to be told now, when the other callbacks are posted; the child may go then. */
+bool fy_gather_post(const ferry_handle *end, ferry_future *child);
+void fy_gather_tell(const ferry_handle *end, ferry_future *child);
+
+/* The gather at the end of these callbacks, or NULL. */
+static inline ferry_handle *fy_gather_behind(ferry_handle *callbacks) {
+    return fy_handle_is_callback(callbacks) ? callbacks->previous->next : callbacks;
+}
+
 /* CLASSED: one of a higher floor's, which brings its class along. */
 typedef struct fy_classed_future {
     ferry_future future;
@@ -92,6 +104,14 @@ static inline void fy_future_fetch_ahead(ferry_future *const *futures, size_t in
     enum { AHEAD = 8 };
     if (index + AHEAD < count && futures[index + AHEAD])
         fy_future_fetch(futures[index + AHEAD]);
+}
+
+/* ferry_future_unref for whoever is mostly not the last one to let go. */
+static inline void fy_future_release(ferry_future *future) {
+    if (FY_LIKELY(future->refs > 1))
+        future->refs--;
+    else
+        ferry_future_unref(future);
 }
 
 /* Makes a pending future of a kind in memory that the caller has; one reference. */

@@ -5,7 +5,8 @@
  * or the loop is closed: so nobody has to take them back, whoever lets go of the gather, and however early it ended.
  *
  * A child that succeeds decides nothing unless it is the last one. So it is counted as soon as it ends, and its
- * callback need not run. */
+ * callback need not run: where nothing else waits for the child, there is no callback at all until it is needed, but
+ * the gather itself, in one handle for all such children, at the end of their lists (loop/handle.h). */
 #include <errno.h>
 
 #include "base/alloc.h"
@@ -17,7 +18,10 @@ typedef struct gather {
     fy_close_hook at_close;
     fy_error *cancel_words; /* of the latest request to cancel, or NULL */
     size_t count;
-    size_t left;            /* callbacks that have neither run nor been counted */
+    size_t left;            /* callbacks that have neither run nor been counted; those of children that had succeeded
+                               before it began are counted */
+    size_t posted;          /* those that are about to run */
+    ferry_handle end;       /* FY_HANDLE_GATHER */
     bool collects;          /* FERRY_RETURN_EXCEPTIONS */
     bool cancel_requested;
     bool met_errors;        /* that count as looked at once it ends */
@@ -30,9 +34,22 @@ static gather *from_future(ferry_future *future) {
 
 /* ---- its end ---- */
 
-/* The callbacks let go of it. */
+/* false: it does not stand at the end of the child's list. */
+static bool leave_list(const gather *self, ferry_future *child) {
+    if (child->state != FY_FUTURE_PENDING || fy_gather_behind(child->callbacks) != &self->end)
+        return false;
+    if (child->callbacks == &self->end)
+        child->callbacks = NULL;
+    else
+        child->callbacks->previous->next = NULL;
+    return true;
+}
+
+/* The callbacks let go of it; where the loop is closing, some of the children have not ended. */
 static void let_go(fy_close_hook *hook) {
     gather *self = FY_CONTAINER(hook, gather, at_close);
+    for (size_t i = 0; self->left && i < self->count; i++)
+        leave_list(self, self->children[i]);
     fy_loop_not_at_close(hook);
     ferry_future_unref(&self->future);
 }
@@ -41,7 +58,7 @@ static void free_gather(ferry_future *future) {
     gather *self = from_future(future);
     ferry_loop *loop = future->loop;
     for (size_t i = 0; i < self->count; i++)
-        ferry_future_unref(self->children[i]);
+        fy_future_release(self->children[i]);
     fy_free(self->cancel_words);
     fy_free(self);
     fy_loop_release(loop);
@@ -78,6 +95,7 @@ static void take_error(gather *self, ferry_future *child) {
 
 static ferry_status on_child_done(ferry_future *child, void *arg) {
     gather *self = arg;
+    self->posted--;
     if (FY_UNLIKELY(fy_future_peek(child)))
         take_error(self, child);
     if (--self->left)
@@ -88,28 +106,73 @@ static ferry_status on_child_done(ferry_future *child, void *arg) {
     return 0;
 }
 
-bool fy_gather_spares(const ferry_handle *handle, const ferry_future *child) {
-    gather *self = handle->arg;
+static inline bool spares(gather *self, const ferry_future *child) {
     bool decides = self->left == 1 || child->state != FY_FUTURE_DONE || child->outcome.status;
-    if (!decides)
+    if (decides)
+        self->posted++;
+    else
         self->left--;
     return !decides;
 }
 
-/* On a closed loop no callback will tell it that the children are done: it ends here. */
+bool fy_gather_spares(const ferry_handle *handle, const ferry_future *child) {
+    return spares(handle->arg, child);
+}
+
+static ferry_handle *create_callback(gather *self, ferry_future *child) {
+    ferry_handle *handle = fy_done_callback_create(self->future.origin, child, on_child_done, self);
+    if (handle)
+        handle->may_be_spared = true;
+    return handle;
+}
+
+/* Where there is no memory: an error that would come behind another one decides nothing, but was not looked at. */
+bool fy_gather_post(const ferry_handle *end, ferry_future *child) {
+    gather *self = end->arg;
+    if (FY_LIKELY(spares(self, child)))
+        return true;
+    ferry_handle *handle = create_callback(self, child);
+    if (FY_LIKELY(handle)) {
+        fy_done_callback_add(handle);
+        return true;
+    }
+    if (self->posted == 1)
+        return false;
+    self->posted--;
+    self->left--;
+    return true;
+}
+
+/* No user code runs in it: what it ends posts callbacks of its own. */
+void fy_gather_tell(const ferry_handle *end, ferry_future *child) {
+    on_child_done(child, end->arg);
+}
+
+static void swap_words(gather *self, fy_error **words) {
+    fy_error *others = self->cancel_words;
+    self->cancel_words = *words;
+    *words = others;
+}
+
+/* On a closed loop no callback will tell it that the children are done: it ends here. Where memory is short, it is told
+ * while it cancels them, so the request stands by then. */
 static bool cancel_gather(ferry_future *future, const char *message) {
     gather *self = from_future(future);
+    fy_error *words = message ? fy_error_create(NULL, message) : NULL;
+    swap_words(self, &words);
+    bool was_requested = self->cancel_requested;
+    self->cancel_requested = true;
     bool any = false;
     for (size_t i = 0; i < self->count; i++)
         any |= ferry_future_cancel_with_message(self->children[i], message);
-    if (!any)
-        return false;
-    fy_free(self->cancel_words);
-    self->cancel_words = message ? fy_error_create(NULL, message) : NULL;
-    self->cancel_requested = true;
-    if (fy_loop_closed(future->loop))
+    if (!any) {
+        swap_words(self, &words);
+        self->cancel_requested = was_requested;
+    } else if (fy_loop_closed(future->loop)) {
         finish_cancelled(self);
-    return true;
+    }
+    fy_free(words);
+    return any;
 }
 
 static ferry_future *child_of(const ferry_future *future, size_t index) {
@@ -125,7 +188,8 @@ static gather *create(ferry_loop *loop, const char *origin, size_t count, int fl
     gather *self = fy_malloc(sizeof *self + count * sizeof self->children[0]);
     if (!self)
         return NULL;
-    *self = (gather){.at_close = {.run = let_go}, .collects = flags & FERRY_RETURN_EXCEPTIONS};
+    *self = (gather){.at_close = {.run = let_go}, .collects = flags & FERRY_RETURN_EXCEPTIONS,
+                     .end = {.kind = FY_HANDLE_GATHER, .arg = self}};
     fy_future_init(&self->future, loop, FY_FUTURE_GATHER, origin);
     fy_loop_hold(loop);
     return self;
@@ -139,7 +203,7 @@ static void leave_children(const gather *self, ferry_handle *of_done) {
         of_done = next;
     }
     for (size_t i = 0; i < self->count; i++)
-        if (self->children[i]->state == FY_FUTURE_PENDING)
+        if (!leave_list(self, self->children[i]) && self->children[i]->state == FY_FUTURE_PENDING)
             ferry_handle_cancel(self->children[i]->callbacks->previous);
 }
 
@@ -151,36 +215,58 @@ static void post_all(ferry_handle *of_done) {
     }
 }
 
-/* Takes a reference to each child and adds a callback to it. To a child that is done already this is done last, for it
- * could not be undone. */
-static ferry_status take_children(gather *self, ferry_future *const *futures, size_t count) {
-    ferry_handle *of_done = NULL, **link = &of_done;
-    for (size_t i = 0; i < count; i++) {
-        fy_future_fetch_ahead(futures, i, count);
-        ferry_status status = fy_watch_check(self->future.loop, futures[i]);
-        ferry_handle *handle =
-            status ? NULL : fy_done_callback_create(self->future.origin, futures[i], on_child_done, self);
-        if (FY_UNLIKELY(!handle)) {
-            leave_children(self, of_done);
-            return status ? status : ENOMEM;
-        }
-        handle->may_be_spared = true;
-        self->children[self->count++] = ferry_future_ref(futures[i]);
-        if (futures[i]->state == FY_FUTURE_PENDING) {
-            fy_done_callback_add(handle);
-            continue;
-        }
-        handle->next = NULL;
-        *link = handle;
-        link = &handle->next;
+/* A child that is done, and whose callback was not counted, gets it in `of_done`. Returns: 0, APR_ENOMEM. */
+static ferry_status add_callback(gather *self, ferry_future *child, ferry_handle ***of_done_end) {
+    ferry_handle *handle = create_callback(self, child);
+    if (!handle)
+        return ENOMEM;
+    self->left++;
+    if (child->state == FY_FUTURE_PENDING) {
+        fy_done_callback_add(handle);
+        return 0;
     }
-    post_all(of_done);
+    self->posted++;
+    handle->next = NULL;
+    **of_done_end = handle;
+    *of_done_end = &handle->next;
     return 0;
+}
+
+static inline ferry_status take_child(gather *self, ferry_future *child, ferry_handle ***of_done_end) {
+    ferry_status status = fy_watch_check(self->future.loop, child);
+    if (FY_UNLIKELY(status))
+        return status;
+    if (FY_LIKELY(child->state == FY_FUTURE_PENDING && !child->callbacks)) {
+        child->callbacks = &self->end;
+        self->left++;
+    } else if (fy_future_peek(child)) {
+        status = add_callback(self, child, of_done_end);
+    }
+    if (!status)
+        self->children[self->count++] = ferry_future_ref(child);
+    return status;
+}
+
+/* Takes a reference to each child and sees to it that the child's end is told here. To a child that is done already
+ * this is done last, for it could not be undone; if all have succeeded, the last one tells. */
+static ferry_status take_children(gather *self, ferry_future *const *futures, size_t count) {
+    ferry_handle *of_done = NULL, **of_done_end = &of_done;
+    ferry_status status = 0;
+    for (size_t i = 0; i < count && !status; i++) {
+        fy_future_fetch_ahead(futures, i, count);
+        status = take_child(self, futures[i], &of_done_end);
+    }
+    if (!status && count && !self->left)
+        status = add_callback(self, futures[count - 1], &of_done_end);
+    if (status)
+        leave_children(self, of_done);
+    else
+        post_all(of_done);
+    return status;
 }
 
 /* From here on the callbacks hold it. */
 static void start(gather *self) {
-    self->left = self->count;
     ferry_future_ref(&self->future);
     fy_loop_at_close(self->future.loop, &self->at_close);
 }

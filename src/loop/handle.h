@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is behind a ferry_handle. There are six kinds; each lies in at most one place at a time, and that place owns
- * one reference:
+/* What is behind a ferry_handle. There are seven kinds; all but the last lie in at most one place at a time, and that
+ * place owns one reference:
  *
  *   FY_HANDLE_SOON        the ready queue
  *   FY_HANDLE_TIMER       the timers, then the ready queue
@@ -9,14 +9,16 @@
  *   FY_HANDLE_THREADSAFE  the inbox, then the ready queue; the only kind that other threads touch
  *                         (loop/threadsafe.c)
  *   FY_HANDLE_WATCH       its reader or writer (src/io/watch.c), and now and then the ready queue, again and again
- *   FY_HANDLE_TASK        its task (src/task/task.h), for ever; while the task waits, as SOON or as DONE */
+ *   FY_HANDLE_TASK        its task (src/task/task.h), for ever; while the task waits, as SOON or as DONE
+ *   FY_HANDLE_GATHER      part of a gather (src/future/gather.c): ends the callback lists of many of its children at
+ *                         once, where NULL would stand, and comes before every callback there; is never queued */
 #ifndef FERRY_LOOP_HANDLE_H
 #define FERRY_LOOP_HANDLE_H
 
 #include "ferry/loop.h"
 
 enum { FY_HANDLE_FREE, FY_HANDLE_SOON, FY_HANDLE_TIMER, FY_HANDLE_DONE, FY_HANDLE_THREADSAFE, FY_HANDLE_WATCH,
-       FY_HANDLE_TASK };
+       FY_HANDLE_TASK, FY_HANDLE_GATHER };
 
 /* WAITING: among the timers or in a callback list; QUEUED: in the inbox or the ready queue, or running; ENDED: has run,
  * or never will. */
@@ -46,6 +48,11 @@ struct ferry_handle {
     uint8_t place;
     bool cancelled;
 };
+
+/* Whether a callback list goes on with it: it neither ends there nor is it the gather that stands at the end. */
+static inline bool fy_handle_is_callback(const ferry_handle *handle) {
+    return handle && handle->kind != FY_HANDLE_GATHER;
+}
 
 /* A handle of the loop's slab with one reference, or NULL. */
 ferry_handle *fy_handle_create(ferry_loop *loop, int kind, const char *origin, void *arg);
