@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gathers in the callback list of one child, among done callbacks and tasks that come and go before and behind them: in
- * every order of a few steps, all that is left runs once, in the order in which it came, and then the gathers end. */
+ * every order of a few steps, all that is left runs once, in the order in which it came, and then the gathers end. No
+ * child's end needs memory for that. */
 #include "support/futures.h"
 
 #include "ferry/task.h"
 
 enum { ADD, GATHER, GATHER_TWICE, CANCEL_OLDEST, REMOVE_NEWEST, REFUSED_GATHER, AWAIT, STEP_KINDS };
 enum { STEPS = 4, STEPS_BEFORE_CLOSE = 3 };
+enum { MANY = 5000 };
 enum { SUCCEEDS, FAILS, IS_CANCELLED, ENDINGS };
 
 static const char marks[] = "abcd", gather_marks[] = "ABCD";
@@ -208,10 +210,86 @@ static void child_given_twice_counts_twice(void) {
     end();
 }
 
+/* ---- without memory ---- */
+
+static ferry_future *crowd[MANY];
+
+/* The ready queue cannot grow, so the first of the endings stand in it by themselves, and the others behind it. */
+static void ends_of_many_children_need_no_memory(void) {
+    for (int flags = 0; flags <= FERRY_RETURN_EXCEPTIONS; flags += FERRY_RETURN_EXCEPTIONS) {
+        ferry_future *gathered = NULL;
+        begin();
+        make_all(crowd, MANY);
+        CHECK_STATUS(ferry_gather(loop, crowd, MANY, flags, &gathered), 0);
+        add_mark(gathered, "a");
+        allocator_refuse(1, true);
+        fail(crowd[MANY - 1], FERRY_EBROKEN, "");
+        for (size_t i = 0; i < MANY - 1; i++)
+            CHECK(ferry_future_cancel(crowd[i]));
+        CHECK(!ferry_future_done(gathered));
+        settle();
+        CHECK_STRING(trace, "a");
+        CHECK_STATUS(ferry_future_status(gathered), flags ? 0 : FERRY_EBROKEN);
+        CHECK(atomic_load(&refusals) > 0);
+        allocator_refuse(0, false);
+        ferry_future_unref(gathered);
+        ferry_future_unref_all(crowd, MANY);
+        end();
+    }
+}
+
+/* One round a turn, not one call in the other. */
+static void ends_of_nested_gathers_need_no_memory(void) {
+    begin();
+    crowd[0] = make();
+    for (size_t i = 1; i < MANY; i++)
+        CHECK_STATUS(ferry_gather(loop, &crowd[i - 1], 1, 0, &crowd[i]), 0);
+    allocator_refuse(1, true);
+    resolve(crowd[0], 1);
+    CHECK(!ferry_future_done(crowd[1]));
+    for (size_t i = 1; i < MANY; i++) {
+        CHECK(!ferry_future_done(crowd[i]));
+        turn(loop);
+        CHECK(ferry_future_done(crowd[i]));
+    }
+    allocator_refuse(0, false);
+    ferry_future_unref_all(crowd, MANY);
+    end();
+}
+
+/* Asked to end, it answers with an error, and leaves no memory for it. */
+static ferry_status answer_with_an_error(void *arg, ferry_call *call) {
+    (void)arg;
+    (void)call;
+    CHECK_STATUS(ferry_sleep(FERRY_FOREVER), FERRY_ECANCELED);
+    allocator_refuse(1, true);
+    return FERRY_EBROKEN;
+}
+
+/* The cancellation that was asked for comes first, and decides nothing. */
+static void error_behind_a_cancellation_needs_no_memory(void) {
+    begin();
+    ferry_future *children[2] = {NULL, make()}, *gathered = NULL;
+    CHECK_STATUS(ferry_task_create(loop, answer_with_an_error, NULL, &children[0]), 0);
+    settle();
+    CHECK_STATUS(ferry_gather(loop, children, 2, 0, &gathered), 0);
+    CHECK(ferry_future_cancel(gathered));
+    settle();
+    allocator_refuse(0, false);
+    settle();
+    CHECK_STATUS(ferry_future_status(gathered), FERRY_EBROKEN);
+    ferry_future_unref(gathered);
+    ferry_future_unref_all(children, 2);
+    end();
+}
+
 static const fy_test tests[] = {
     FY_TEST(all_that_is_left_runs_in_order),
     FY_TEST(close_leaves_nothing_in_the_lists),
     FY_TEST(child_given_twice_counts_twice),
+    FY_TEST(ends_of_many_children_need_no_memory),
+    FY_TEST(ends_of_nested_gathers_need_no_memory),
+    FY_TEST(error_behind_a_cancellation_needs_no_memory),
 };
 
 FY_TEST_MAIN("gather_lists", tests)

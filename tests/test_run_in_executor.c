@@ -291,6 +291,30 @@ static void future_cancelled_before_the_notification_stays_cancelled(void) {
 
 /* ---- loops that stop, end, or are not there ---- */
 
+static ferry_status let_go_of_done(ferry_loop *closing, const ferry_report *report, void *done) {
+    (void)closing;
+    (void)report;
+    ferry_future_unref(*(ferry_future **)done);
+    *(ferry_future **)done = NULL;
+    return 0;
+}
+
+static void handler_may_let_go_of_a_job_when_another_is_still_out(void) {
+    scene self;
+    ferry_future *done = NULL, *out = NULL;
+    scene_open(&self);
+    CHECK_STATUS(ferry_loop_set_debug(self.loop, true), 0);
+    CHECK_STATUS(ferry_loop_set_exception_handler(self.loop, let_go_of_done, &done), 0);
+    CHECK_STATUS(ferry_run_in_executor(self.loop, self.pool, fy_nothing, NULL, &done), 0);
+    run_to_the_end(&self, done);
+    CHECK_STATUS(ferry_run_in_executor(self.loop, self.pool, fy_gate_job, &self.door, &out), 0);
+    fy_gate_await(&self.door, 1);
+    CHECK_STATUS(ferry_loop_close(self.loop), 0);
+    CHECK(!done);
+    ferry_future_unref(out);
+    scene_close(&self);
+}
+
 /* ED-016 */
 static void job_submitted_before_a_restart_completes_in_the_later_run(void) {
     scene self;
@@ -447,6 +471,7 @@ static const fy_test tests[] = {
     FY_TEST(future_of_a_running_job_is_cancelled_at_once),
     FY_TEST(running_job_may_see_that_its_future_was_cancelled),
     FY_TEST(future_cancelled_before_the_notification_stays_cancelled),
+    FY_TEST(handler_may_let_go_of_a_job_when_another_is_still_out),
     FY_TEST(job_submitted_before_a_restart_completes_in_the_later_run),
     FY_TEST(closed_loop_refuses),
     FY_TEST(no_loop_named_means_the_running_one),

@@ -94,10 +94,54 @@ static void deferred_call_may_close_a_scope(void) {
     CHECK_STRING(trace, "c");
 }
 
+enum { ROUNDS_MAX = 1000 };
+
+static ferry_future *child, *gathered;
+
+/* A gather whose child is done by the time the task is cancelled takes no request. */
+static ferry_status await_gathers(void *arg, ferry_call *call) {
+    (void)arg;
+    (void)call;
+    for (int i = 0; i < ROUNDS_MAX; i++) {
+        ferry_future_unref(gathered);
+        ferry_future_unref(child);
+        child = make();
+        CHECK_STATUS(ferry_gather(loop, &child, 1, 0, &gathered), 0);
+        (void)ferry_await(gathered);
+    }
+    return 0;
+}
+
+static ferry_status end_child_and_cancel(ferry_loop *closing, const ferry_report *report, void *cancels) {
+    (void)closing;
+    resolve(child, 1);
+    CHECK(ferry_future_cancel(report->future));
+    ++*(int *)cancels;
+    return 0;
+}
+
+static void handler_may_cancel_the_task_that_it_is_told_of(void) {
+    int cancels = 0;
+    child = gathered = NULL;
+    begin();
+    ferry_task *task = start_task(await_gathers, NULL);
+    settle();
+    CHECK_STATUS(ferry_loop_set_exception_handler(loop, end_child_and_cancel, &cancels), 0);
+    CHECK_STATUS(ferry_loop_close(loop), 0);
+    CHECK_INT(cancels, 1);
+    CHECK(ferry_future_cancelled(task));
+    ferry_future_unref(task);
+    ferry_future_unref(gathered);
+    ferry_future_unref(child);
+    ferry_loop_unref(loop);
+    check_nothing_is_left();
+}
+
 static const fy_test tests[] = {
     FY_TEST(open_scopes_go_with_their_task),
     FY_TEST(group_whose_children_never_end_goes_with_its_owner),
     FY_TEST(deferred_call_may_close_a_scope),
+    FY_TEST(handler_may_cancel_the_task_that_it_is_told_of),
 };
 
 FY_TEST_MAIN("task_abandoned", tests)

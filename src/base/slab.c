@@ -21,7 +21,7 @@ struct fy_slab_chunk {
     fy_slab_chunk *next;
     fy_slab_chunk *previous;
     char *cells;
-    char *end;
+    char *end; /* FY_SLAB_OFF: NULL; the cell, once it was given back during a walk */
 };
 
 void fy_slab_init(fy_slab *slab, size_t cell_size) {
@@ -52,22 +52,37 @@ void *fy_slab_alloc_slow(fy_slab *slab) {
     return chunk->cells;
 }
 
-void fy_slab_free_slow(fy_slab *slab, void *cell) {
-    fy_slab_chunk *chunk = (fy_slab_chunk *)cell - 1;
+static void free_chunk(fy_slab *slab, fy_slab_chunk *chunk) {
     if (chunk->next)
         chunk->next->previous = chunk->previous;
     if (chunk->previous)
         chunk->previous->next = chunk->next;
     else
         slab->chunks = chunk->next;
-    slab->live--;
     fy_free(chunk);
 }
 
-void fy_slab_walk(const fy_slab *slab, void (*visit)(void *cell, void *arg), void *arg) {
+/* Not while somebody walks: the walk is at this cell, or at the one before it. */
+void fy_slab_free_slow(fy_slab *slab, void *cell) {
+    fy_slab_chunk *chunk = (fy_slab_chunk *)cell - 1;
+    slab->live--;
+    if (slab->walks)
+        chunk->end = cell;
+    else
+        free_chunk(slab, chunk);
+}
+
+void fy_slab_walk(fy_slab *slab, void (*visit)(void *cell, void *arg), void *arg) {
+    slab->walks++;
+    for (fy_slab_chunk *chunk = slab->chunks; chunk; chunk = chunk->next)
+        if (!chunk->end)
+            visit(chunk->cells, arg);
+    if (--slab->walks)
+        return;
     for (fy_slab_chunk *chunk = slab->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
-        visit(chunk->cells, arg);
+        if (chunk->end)
+            free_chunk(slab, chunk);
     }
 }
 
@@ -104,7 +119,7 @@ void fy_slab_free_slow(fy_slab *slab, void *cell) {
     fy_slab_free(slab, cell);
 }
 
-void fy_slab_walk(const fy_slab *slab, void (*visit)(void *cell, void *arg), void *arg) {
+void fy_slab_walk(fy_slab *slab, void (*visit)(void *cell, void *arg), void *arg) {
     for (const fy_slab_chunk *chunk = slab->chunks; chunk; chunk = chunk->next) {
         const char *end = chunk == slab->chunks ? slab->fresh : chunk->end;
         for (char *cell = chunk->cells; cell + slab->cell_size <= end; cell += slab->cell_size)

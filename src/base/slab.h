@@ -19,6 +19,9 @@ typedef struct fy_slab {
     size_t cell_size;
     size_t bytes;           /* of all chunks */
     size_t live;            /* cells taken and not given back */
+#ifdef FY_SLAB_OFF
+    unsigned walks;         /* that are under way */
+#endif
 } fy_slab;
 
 /* cell_size is a multiple of a pointer's. */
@@ -28,7 +31,7 @@ void fy_slab_init(fy_slab *slab, size_t cell_size);
 void fy_slab_fini(fy_slab *slab);
 
 /* Calls visit for every cell that was ever taken and may still hold what its user left there. */
-void fy_slab_walk(const fy_slab *slab, void (*visit)(void *cell, void *arg), void *arg);
+void fy_slab_walk(fy_slab *slab, void (*visit)(void *cell, void *arg), void *arg);
 
 void *fy_slab_alloc_slow(fy_slab *slab);
 void fy_slab_free_slow(fy_slab *slab, void *cell);

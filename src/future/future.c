@@ -188,7 +188,8 @@ static inline void post_callbacks(ferry_future *future, ferry_handle *handle) {
         return;
     }
     const ferry_handle *gather = fy_gather_behind(handle);
-    bool is_told = !gather || fy_gather_post(gather, future);
+    if (gather)
+        fy_gather_post(gather, future);
     while (handle != gather) {
         ferry_handle *next = handle->next;
         if (handle->may_be_spared && fy_gather_spares(handle, future)) {
@@ -200,8 +201,6 @@ static inline void post_callbacks(ferry_future *future, ferry_handle *handle) {
         }
         handle = next;
     }
-    if (FY_UNLIKELY(!is_told))
-        fy_gather_tell(gather, future);
 }
 
 void fy_future_finish(ferry_future *future) {

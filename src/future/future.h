@@ -76,10 +76,9 @@ extern const fy_future_class fy_wait_for_class;
 /* Whether a gather's callback for a child that has just ended would decide nothing: then it counts as run. */
 bool fy_gather_spares(const ferry_handle *handle, const ferry_future *child);
 
-/* The gather stands at the end of the callbacks of a child that has just ended: posts a callback, unless it is spared.
- * false: there is no memory, and it is to be told now, when the other callbacks are posted; the child may go then. */
-bool fy_gather_post(const ferry_handle *end, ferry_future *child);
-void fy_gather_tell(const ferry_handle *end, ferry_future *child);
+/* The gather stands at the end of the callbacks of a child that has just ended: posts the telling, unless that is
+ * spared. */
+void fy_gather_post(const ferry_handle *end, ferry_future *child);
 
 /* The gather at the end of these callbacks, or NULL. */
 static inline ferry_handle *fy_gather_behind(ferry_handle *callbacks) {

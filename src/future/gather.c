@@ -5,8 +5,9 @@
  * or the loop is closed: so nobody has to take them back, whoever lets go of the gather, and however early it ended.
  *
  * A child that succeeds decides nothing unless it is the last one. So it is counted as soon as it ends, and its
- * callback need not run: where nothing else waits for the child, there is no callback at all until it is needed, but
- * the gather itself, in one handle for all such children, at the end of their lists (loop/handle.h). */
+ * callback need not run: where nothing else waits for the child there is none, but the gather itself, in one handle for
+ * all such children, at the end of their lists (loop/handle.h). One that does decide is noted, and told when its turn
+ * has come; for that there is memory from the beginning. */
 #include <errno.h>
 
 #include "base/alloc.h"
@@ -20,13 +21,19 @@ typedef struct gather {
     size_t count;
     size_t left;            /* callbacks that have neither run nor been counted; those of children that had succeeded
                                before it began are counted */
-    size_t posted;          /* those that are about to run */
     ferry_handle end;       /* FY_HANDLE_GATHER */
+    ferry_future **noted;   /* children without a callback, in the order of their ends; lies behind `children` */
+    size_t noted_count;
+    size_t told_count;      /* of those noted */
+    size_t crowded_count;   /* of those noted and not told: for which the ready queue had no room */
+    ferry_handle *crowded;  /* is queued for all of these */
     bool collects;          /* FERRY_RETURN_EXCEPTIONS */
     bool cancel_requested;
     bool met_errors;        /* that count as looked at once it ends */
     ferry_future *children[];
 } gather;
+
+enum { CHILD_BYTES = 2 * sizeof(ferry_future *) }; /* among the children, and among those noted */
 
 static gather *from_future(ferry_future *future) {
     return (gather *)(void *)future;
@@ -59,6 +66,7 @@ static void free_gather(ferry_future *future) {
     ferry_loop *loop = future->loop;
     for (size_t i = 0; i < self->count; i++)
         fy_future_release(self->children[i]);
+    ferry_handle_unref(self->crowded);
     fy_free(self->cancel_words);
     fy_free(self);
     fy_loop_release(loop);
@@ -95,7 +103,6 @@ static void take_error(gather *self, ferry_future *child) {
 
 static ferry_status on_child_done(ferry_future *child, void *arg) {
     gather *self = arg;
-    self->posted--;
     if (FY_UNLIKELY(fy_future_peek(child)))
         take_error(self, child);
     if (--self->left)
@@ -108,9 +115,7 @@ static ferry_status on_child_done(ferry_future *child, void *arg) {
 
 static inline bool spares(gather *self, const ferry_future *child) {
     bool decides = self->left == 1 || child->state != FY_FUTURE_DONE || child->outcome.status;
-    if (decides)
-        self->posted++;
-    else
+    if (!decides)
         self->left--;
     return !decides;
 }
@@ -119,60 +124,60 @@ bool fy_gather_spares(const ferry_handle *handle, const ferry_future *child) {
     return spares(handle->arg, child);
 }
 
-static ferry_handle *create_callback(gather *self, ferry_future *child) {
-    ferry_handle *handle = fy_done_callback_create(self->future.origin, child, on_child_done, self);
-    if (handle)
-        handle->may_be_spared = true;
-    return handle;
+/* ---- children without a callback ---- */
+
+static void note(gather *self, ferry_future *child) {
+    self->noted[self->noted_count++] = child;
 }
 
-/* Where there is no memory: an error that would come behind another one decides nothing, but was not looked at. */
-bool fy_gather_post(const ferry_handle *end, ferry_future *child) {
+static ferry_status tell_next(void *arg) {
+    gather *self = arg;
+    return on_child_done(self->noted[self->told_count++], self);
+}
+
+/* With the last one the gather may go. */
+static ferry_status tell_crowded(void *arg) {
+    gather *self = arg;
+    size_t count = self->crowded_count;
+    self->crowded_count = 0;
+    while (count-- > 0)
+        tell_next(self);
+    return 0;
+}
+
+/* Queues the telling of one that was noted. Behind `crowded` nothing is queued by value until it has run. */
+static void queue_telling(gather *self) {
+    fy_ready *ready = &self->future.loop->ready;
+    if (FY_LIKELY(!fy_ready_push(ready, tell_next, self, self->future.origin)) || self->crowded_count++)
+        return;
+    self->crowded->place = FY_HANDLE_QUEUED;
+    fy_ready_push_handle(ready, ferry_handle_ref(self->crowded));
+}
+
+void fy_gather_post(const ferry_handle *end, ferry_future *child) {
     gather *self = end->arg;
     if (FY_LIKELY(spares(self, child)))
-        return true;
-    ferry_handle *handle = create_callback(self, child);
-    if (FY_LIKELY(handle)) {
-        fy_done_callback_add(handle);
-        return true;
-    }
-    if (self->posted == 1)
-        return false;
-    self->posted--;
-    self->left--;
-    return true;
+        return;
+    note(self, child);
+    queue_telling(self);
 }
 
-/* No user code runs in it: what it ends posts callbacks of its own. */
-void fy_gather_tell(const ferry_handle *end, ferry_future *child) {
-    on_child_done(child, end->arg);
-}
+/* ---- being cancelled ---- */
 
-static void swap_words(gather *self, fy_error **words) {
-    fy_error *others = self->cancel_words;
-    self->cancel_words = *words;
-    *words = others;
-}
-
-/* On a closed loop no callback will tell it that the children are done: it ends here. Where memory is short, it is told
- * while it cancels them, so the request stands by then. */
+/* On a closed loop no callback will tell it that the children are done: it ends here. */
 static bool cancel_gather(ferry_future *future, const char *message) {
     gather *self = from_future(future);
-    fy_error *words = message ? fy_error_create(NULL, message) : NULL;
-    swap_words(self, &words);
-    bool was_requested = self->cancel_requested;
-    self->cancel_requested = true;
     bool any = false;
     for (size_t i = 0; i < self->count; i++)
         any |= ferry_future_cancel_with_message(self->children[i], message);
-    if (!any) {
-        swap_words(self, &words);
-        self->cancel_requested = was_requested;
-    } else if (fy_loop_closed(future->loop)) {
+    if (!any)
+        return false;
+    fy_free(self->cancel_words);
+    self->cancel_words = message ? fy_error_create(NULL, message) : NULL;
+    self->cancel_requested = true;
+    if (fy_loop_closed(future->loop))
         finish_cancelled(self);
-    }
-    fy_free(words);
-    return any;
+    return true;
 }
 
 static ferry_future *child_of(const ferry_future *future, size_t index) {
@@ -185,84 +190,78 @@ const fy_future_class fy_gather_class = {.cancel = cancel_gather, .member = chil
 /* ---- its beginning ---- */
 
 static gather *create(ferry_loop *loop, const char *origin, size_t count, int flags) {
-    gather *self = fy_malloc(sizeof *self + count * sizeof self->children[0]);
+    gather *self = fy_malloc(sizeof *self + count * CHILD_BYTES);
     if (!self)
         return NULL;
     *self = (gather){.at_close = {.run = let_go}, .collects = flags & FERRY_RETURN_EXCEPTIONS,
-                     .end = {.kind = FY_HANDLE_GATHER, .arg = self}};
+                     .end = {.kind = FY_HANDLE_GATHER, .arg = self}, .noted = self->children + count};
+    self->crowded = fy_handle_create(loop, FY_HANDLE_SOON, origin, self);
+    if (!self->crowded) {
+        fy_free(self);
+        return NULL;
+    }
+    self->crowded->callback = tell_crowded;
     fy_future_init(&self->future, loop, FY_FUTURE_GATHER, origin);
     fy_loop_hold(loop);
     return self;
 }
 
 /* Undoes take_children: whatever it has added to a pending child is still the last of that child's callbacks. */
-static void leave_children(const gather *self, ferry_handle *of_done) {
-    while (of_done) {
-        ferry_handle *next = of_done->next;
-        ferry_handle_unref(of_done);
-        of_done = next;
-    }
+static void leave_children(const gather *self) {
     for (size_t i = 0; i < self->count; i++)
         if (!leave_list(self, self->children[i]) && self->children[i]->state == FY_FUTURE_PENDING)
             ferry_handle_cancel(self->children[i]->callbacks->previous);
 }
 
-static void post_all(ferry_handle *of_done) {
-    while (of_done) {
-        ferry_handle *next = of_done->next;
-        fy_done_callback_add(of_done);
-        of_done = next;
-    }
-}
-
-/* A child that is done, and whose callback was not counted, gets it in `of_done`. Returns: 0, APR_ENOMEM. */
-static ferry_status add_callback(gather *self, ferry_future *child, ferry_handle ***of_done_end) {
-    ferry_handle *handle = create_callback(self, child);
+/* Behind others it needs a callback of its own to keep its place. Returns: 0, APR_ENOMEM. */
+static ferry_status add_callback(gather *self, ferry_future *child) {
+    ferry_handle *handle = fy_done_callback_create(self->future.origin, child, on_child_done, self);
     if (!handle)
         return ENOMEM;
-    self->left++;
-    if (child->state == FY_FUTURE_PENDING) {
-        fy_done_callback_add(handle);
-        return 0;
-    }
-    self->posted++;
-    handle->next = NULL;
-    **of_done_end = handle;
-    *of_done_end = &handle->next;
+    handle->may_be_spared = true;
+    fy_done_callback_add(handle);
     return 0;
 }
 
-static inline ferry_status take_child(gather *self, ferry_future *child, ferry_handle ***of_done_end) {
+static inline ferry_status take_child(gather *self, ferry_future *child) {
     ferry_status status = fy_watch_check(self->future.loop, child);
     if (FY_UNLIKELY(status))
         return status;
-    if (FY_LIKELY(child->state == FY_FUTURE_PENDING && !child->callbacks)) {
+    bool is_counted = false;
+    if (FY_LIKELY(child->state == FY_FUTURE_PENDING && !child->callbacks))
         child->callbacks = &self->end;
-        self->left++;
-    } else if (fy_future_peek(child)) {
-        status = add_callback(self, child, of_done_end);
-    }
-    if (!status)
-        self->children[self->count++] = ferry_future_ref(child);
-    return status;
+    else if (child->state == FY_FUTURE_PENDING)
+        status = add_callback(self, child);
+    else if (fy_future_peek(child))
+        note(self, child);
+    else
+        is_counted = true;
+    if (FY_UNLIKELY(status))
+        return status;
+    self->left += !is_counted;
+    self->children[self->count++] = ferry_future_ref(child);
+    return 0;
 }
 
-/* Takes a reference to each child and sees to it that the child's end is told here. To a child that is done already
- * this is done last, for it could not be undone; if all have succeeded, the last one tells. */
+/* Takes a reference to each child and sees to it that its end is told here. If all have succeeded already, the last one
+ * tells. */
 static ferry_status take_children(gather *self, ferry_future *const *futures, size_t count) {
-    ferry_handle *of_done = NULL, **of_done_end = &of_done;
     ferry_status status = 0;
     for (size_t i = 0; i < count && !status; i++) {
         fy_future_fetch_ahead(futures, i, count);
-        status = take_child(self, futures[i], &of_done_end);
+        status = take_child(self, futures[i]);
     }
-    if (!status && count && !self->left)
-        status = add_callback(self, futures[count - 1], &of_done_end);
-    if (status)
-        leave_children(self, of_done);
-    else
-        post_all(of_done);
-    return status;
+    if (status) {
+        leave_children(self);
+        return status;
+    }
+    if (count && !self->left) {
+        self->left = 1;
+        note(self, futures[count - 1]);
+    }
+    for (size_t i = 0; i < self->noted_count; i++)
+        queue_telling(self);
+    return 0;
 }
 
 /* From here on the callbacks hold it. */
@@ -273,7 +272,7 @@ static void start(gather *self) {
 
 ferry_status ferry_gather_from(const char *origin, ferry_loop *loop, ferry_future *const *futures, size_t count,
                                int flags, ferry_future **ret_future) {
-    size_t count_max = (SIZE_MAX - sizeof(gather)) / sizeof(ferry_future *);
+    size_t count_max = (SIZE_MAX - sizeof(gather)) / CHILD_BYTES;
     if (!loop || (count && !futures) || count > count_max || (flags & ~FERRY_RETURN_EXCEPTIONS) || !ret_future)
         return EINVAL;
     ferry_status status = fy_loop_check(loop);

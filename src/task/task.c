@@ -280,10 +280,11 @@ static void keep_words(fy_task *task, const char *message) {
     task->cancel_words = message ? fy_error_create(NULL, message) : NULL;
 }
 
-/* Nothing that it waits for could be cancelled: if it is still to come, the task does not wait for it any longer. */
+/* Nothing that it waits for could be cancelled: if it is still to come, the task does not wait for it any longer. On a
+ * closed loop nothing is to come, and the task is about to be ended. */
 static bool stop_waiting(fy_task *task) {
     ferry_handle *waiting = task->timer ? task->timer : &task->wake;
-    if (waiting->place != FY_HANDLE_WAITING || waiting->cancelled)
+    if (waiting->place != FY_HANDLE_WAITING || waiting->cancelled || fy_loop_closed(fy_task_loop(task)))
         return false;
     ferry_handle_cancel(waiting);
     fy_task_make_ready(task);
