@@ -10,8 +10,10 @@
 #include <apr_errno.h>
 
 #include "ferry/io.h"
+#include "ferry/task.h"
 #include "support/jobs.h"
 #include "support/loops.h"
+#include "support/reports.h"
 #include "support/threads.h"
 
 enum { TRACE_MAX = 1 << 16, SEEDS = 50, JOBS = 20, REAL_JOB_US = 20000 };
@@ -386,6 +388,30 @@ static void thread_ends_a_wait_that_nothing_else_would(void) {
     }
 }
 
+/* Never ends by being cancelled. */
+static ferry_status stay(void *sleep_us, ferry_call *call) {
+    (void)call;
+    for (;;)
+        (void)ferry_sleep(*(int64_t *)sleep_us);
+    return 0;
+}
+
+static void close_ends_though_time_stands_still(void) {
+    int64_t sleeps_us[] = {0, AN_HOUR_US};
+    for (int i = 0; i < 2; i++) {
+        report_log reports = {0};
+        ferry_task *task = NULL;
+        ferry_loop *loop = new_sim((ferry_sim_options){.seed = 1, .time_by_hand = true});
+        CHECK_STATUS(ferry_loop_set_exception_handler(loop, keep_report, &reports), 0);
+        CHECK_STATUS(ferry_task_create(loop, stay, &sleeps_us[i], &task), 0);
+        CHECK_STATUS(ferry_loop_run_once(loop, 0), 0);
+        end_loop(loop);
+        CHECK_INT(reports.count, 1);
+        CHECK(ferry_future_cancelled(task));
+        ferry_future_unref(task);
+    }
+}
+
 static ferry_status take_real_time(void *arg, ferry_call *call) {
     (void)arg;
     ferry_thread_sleep(REAL_JOB_US);
@@ -436,6 +462,7 @@ static const fy_test tests[] = {
     FY_TEST(closed_loop_answers_nothing),
     FY_TEST(deadlock_is_a_status_where_that_is_asked_for),
     FY_TEST(thread_ends_a_wait_that_nothing_else_would),
+    FY_TEST(close_ends_though_time_stands_still),
     FY_TEST(time_does_not_jump_ahead_of_real_threads),
     FY_TEST(held_posts_come_in_order_and_at_last),
 };

@@ -27,7 +27,8 @@ typedef void ferry_sim_trace(const char *line, void *arg);
 typedef struct ferry_sim_options {
     size_t size;                    /* of this struct; FERRY_SIM_OPTIONS sets it */
     uint64_t seed;                  /* 0: the environment's FERRY_SIM_SEED, else 1 */
-    bool time_by_hand;              /* time stands still but for ferry_sim_advance */
+    bool time_by_hand;              /* time stands still but for ferry_sim_advance, and while tasks
+                                     * are given a time to end in (ferry_loop_close, ferry_runner) */
     bool deadlock_is_error;         /* a wait that nothing would ever end returns FERRY_EDEADLK; else it blocks, until
                                      * another thread wakes the loop */
     int64_t latency_us_max;         /* an operation takes up to this long; 0: 500; negative: no time at all */

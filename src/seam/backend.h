@@ -183,6 +183,9 @@ struct fy_backend {
     /* `now` is a clock of the backend's own, that has nothing to do with the port's. */
     bool has_virtual_time;
 
+    /* Tasks are given a time to end in, and nobody is there to move it on: a clock that stands goes on meanwhile. */
+    bool is_ending;
+
     /* The loop says before a wait when the next one will most likely end, or 0: a kernel that is told of two deadlines
      * at once is asked for less in between. It is a guess, and no deadline. */
     int64_t next_wait_us;

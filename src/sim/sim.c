@@ -97,7 +97,7 @@ static void sim_close(fy_backend *backend) {
 }
 
 void fy_sim_spend_a_moment(fy_sim *self) {
-    if (!self->options.time_by_hand)
+    if (!fy_sim_time_stands(self))
         self->now_us++;
 }
 

@@ -65,6 +65,11 @@ ferry_status fy_sim_open(const ferry_sim_options *options, fy_backend **ret_back
 /* What stands for a file in the trace. */
 int64_t fy_sim_file_number(const fy_sim_file *file);
 
+/* Moved by hand alone. */
+static inline bool fy_sim_time_stands(const fy_sim *self) {
+    return self->options.time_by_hand && !self->base.is_ending;
+}
+
 /* Every look of the loop at its clock takes a moment, so that a program that only looks on gets somewhere. */
 void fy_sim_spend_a_moment(fy_sim *self);
 

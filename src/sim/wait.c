@@ -127,7 +127,7 @@ static progress wait_for_wake(fy_sim *self) {
 static progress pass_time(fy_sim *self, int64_t until_us) {
     if (self->base.work_elsewhere > self->jobs)
         return wait_for_real(self, until_us);
-    if (until_us == FERRY_FOREVER || self->options.time_by_hand)
+    if (until_us == FERRY_FOREVER || fy_sim_time_stands(self))
         return wait_for_wake(self);
     self->now_us = until_us;
     self->stats.jumps++;

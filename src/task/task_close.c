@@ -14,6 +14,7 @@ static ferry_status end_until(fy_tasks *tasks, int64_t deadline_us) {
     ferry_loop *loop = tasks->loop;
     uint64_t last = tasks->numbers;
     ferry_status status = 0;
+    loop->backend->is_ending = true;
     for (fy_task *task = tasks->first; task; task = task->next)
         (void)ferry_future_cancel(&task->cell.future);
     while (tasks->first && tasks->first->number <= last && loop->now_us < deadline_us && !status) {
@@ -21,6 +22,7 @@ static ferry_status end_until(fy_tasks *tasks, int64_t deadline_us) {
         status = fy_loop_turn(loop, deadline_us);
     }
     loop->stopping = false;
+    loop->backend->is_ending = false;
     return status;
 }
 
