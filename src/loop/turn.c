@@ -14,7 +14,7 @@ enum { TURNS_UNPOLLED_MAX = 64, CALLBACKS_UNLOOKED_MAX = 8, POLL_INTERVAL_US = 1
 
 /* How late a timer may be made at most so that it is run together with others: less where the system wakes a thread in
  * good time. One that wakes it late is mostly one where to wake is dear. */
-enum { TIMERS_GATHERED_US = 120, TIMERS_GATHERED_LATE_US = 200, WAKES_LATE_US = 50, WAKES_AVERAGED = 16 };
+enum { TIMERS_GATHERED_US = 105, TIMERS_GATHERED_LATE_US = 200, WAKES_LATE_US = 50, WAKES_AVERAGED = 16 };
 
 /* So many finished jobs are taken in at once: what is done for them then finds them in the caches still. */
 enum { JOBS_AT_ONCE = 512 };
